@@ -1,0 +1,191 @@
+"""Images on record: size and digest, joined with labels that came before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lineage import columns, vcs
+from lineage.activities.context import Project
+from lineage.activities.record import Recording, recording
+from lineage.errors import BadInput
+from lineage.segments import file_sha256
+from lineage.store import read
+from lineage.terms import ActivityKind
+
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".jp2", ".ppm", ".pgm"}
+)
+_CHUNK = 10_000
+_FACTS = ("width", "height", "digest", "n_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class AssetsReport:
+    """What became of the images of a directory."""
+
+    n_images: int
+    n_new: int
+    n_joined: int
+    n_unchanged: int
+    n_from_dvc: int
+    n_hashed: int
+    unreadable: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    name: str
+    width: int
+    height: int
+    digest: str
+    n_bytes: int
+    is_from_dvc: bool
+
+
+def add(project: Project, folder: Path, *, prefix: str = "") -> AssetsReport:
+    """Register the images below a directory.
+
+    Parameters
+    ----------
+    project
+        An open project.
+    folder
+        A directory; an image's name is its path below it.
+    prefix
+        What names begin with before that path.
+
+    Raises
+    ------
+    BadInput
+        ``no-such-folder``; ``prefix``: it would climb.
+
+    Notes
+    -----
+    Where DVC tracks a file, its digest is taken from there, not computed again. An image is joined
+    with the labels that name it, or, where no image has its whole name, with the one asset whose
+    name is the end of it.
+    """
+    if not folder.is_dir():
+        raise BadInput("no-such-folder", f"no directory {folder}", hint="check the path")
+    if ".." in Path(prefix).parts or Path(prefix).is_absolute():
+        raise BadInput("prefix", f"{prefix!r} is no beginning of a name", hint="--prefix camera-1/")
+    tracked = vcs.tracked_digests(project.root, folder)
+    unreadable: list[tuple[str, str]] = []
+    totals = {"new": 0, "joined": 0, "unchanged": 0, "dvc": 0, "hashed": 0, "images": 0}
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    parameters = {"folder": folder.name, "prefix": prefix, "n_files": len(paths)}
+    with project.store.reading() as connection:
+        if not _has_news(connection, folder, paths, prefix, tracked):
+            n = len(paths)
+            return AssetsReport(n, 0, 0, n, sum(_rel(p, folder) in tracked for p in paths), 0, ())
+    with recording(project, ActivityKind.ASSETS_ADD, parameters=parameters) as activity:
+        n_assets = activity.head.asset
+        for start in range(0, len(paths), _CHUNK):
+            images = list(
+                _measured(paths[start : start + _CHUNK], folder, prefix, tracked, unreadable)
+            )
+            n_assets = _append(activity, images, n_assets, totals)
+            project.progress("images", start + len(images), len(paths))
+        activity.outcome.update({f"n_{name}": n for name, n in totals.items()})
+    return AssetsReport(
+        totals["images"],
+        totals["new"],
+        totals["joined"],
+        totals["unchanged"],
+        totals["dvc"],
+        totals["hashed"],
+        tuple(unreadable),
+    )
+
+
+def _rel(path: Path, folder: Path) -> str:
+    return path.relative_to(folder).as_posix()
+
+
+def _has_news(
+    connection: read.Connection,
+    folder: Path,
+    paths: Sequence[Path],
+    prefix: str,
+    tracked: Mapping[str, tuple[str, int]],
+) -> bool:
+    """Tell whether anything differs from the record, hashing only what DVC does not know."""
+    for start in range(0, len(paths), _CHUNK):
+        chunk = paths[start : start + _CHUNK]
+        known = read.asset_keys(connection, [prefix + _rel(path, folder) for path in chunk])
+        facts = read.asset_facts(connection, known.values())
+        for path in chunk:
+            have = facts.get(known.get(prefix + _rel(path, folder), 0), {})
+            if have.get("digest") is None or have.get("n_bytes") != path.stat().st_size:
+                return True
+            found = tracked.get(_rel(path, folder))
+            if have["digest"] != (found[0] if found else f"sha256:{file_sha256(path)}"):
+                return True
+    return False
+
+
+def _measured(
+    paths: Sequence[Path],
+    folder: Path,
+    prefix: str,
+    tracked: Mapping[str, tuple[str, int]],
+    unreadable: list[tuple[str, str]],
+) -> Iterator[_Image]:
+    from PIL import Image, UnidentifiedImageError
+
+    for path in paths:
+        relative = _rel(path, folder)
+        try:
+            with Image.open(path) as image:
+                width, height = image.size
+        except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as exc:
+            unreadable.append((relative, str(exc)))
+            continue
+        known = tracked.get(relative)
+        digest = known[0] if known else f"sha256:{file_sha256(path)}"
+        yield _Image(
+            prefix + relative, width, height, digest, path.stat().st_size, known is not None
+        )
+
+
+def _append(
+    activity: Recording, images: Sequence[_Image], n_assets: int, totals: dict[str, int]
+) -> int:
+    known = read.asset_keys(activity.connection, [image.name for image in images])
+    for image in images:
+        if image.name not in known and (key := _by_ending(activity, image.name)) is not None:
+            known[image.name] = key
+    facts = read.asset_facts(activity.connection, known.values())
+    rows: list[tuple[object, ...]] = []
+    for image in images:
+        totals["images"] += 1
+        totals["dvc" if image.is_from_dvc else "hashed"] += 1
+        values = (image.width, image.height, image.digest, image.n_bytes)
+        key = known.get(image.name)
+        if key is None:
+            n_assets += 1
+            totals["new"] += 1
+            rows.append((n_assets, activity.seq, True, image.name, None, *values))
+            continue
+        have = facts.get(key, {})
+        if tuple(have.get(name) for name in _FACTS) == values:
+            totals["unchanged"] += 1
+            continue
+        totals["joined"] += 1
+        rows.append((key, activity.seq, False, image.name, None, *values))
+    if rows:
+        named = dict(
+            zip(columns.SEGMENT_ASSETS.names, map(list, zip(*rows, strict=True)), strict=True)
+        )
+        activity.append("assets", columns.batch_of(columns.SEGMENT_ASSETS, named))
+    return n_assets
+
+
+def _by_ending(activity: Recording, name: str) -> int | None:
+    """Return the one asset whose name is the end of ``name``: labels often lack the folder."""
+    parts = name.split("/")
+    endings = ["/".join(parts[i:]) for i in range(1, len(parts))]
+    found = read.asset_keys(activity.connection, endings)
+    return next(iter(found.values())) if len(found) == 1 else None

@@ -1,0 +1,62 @@
+"""Drafting a label schema from exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from lineage import formats, labelschema, schemainfer
+from lineage.errors import BadInput, Refused
+from lineage.formats import ReadOptions
+from lineage.settings import is_safe_name
+
+
+def infer(
+    root: Path, files: Sequence[Path], *, name: str, format: str = "auto", out: Path | None = None
+) -> Path:
+    """Write a draft of a label schema and return where.
+
+    Parameters
+    ----------
+    root
+        The project's directory.
+    files
+        Exports; each read by its own format under ``auto``.
+    name
+        The schema's name.
+    format
+        A name of `formats.READERS`, or ``auto``.
+    out
+        Where to write; ``schemas/NAME/v0.1.json`` by default.
+
+    Raises
+    ------
+    BadInput
+        ``schema-name``, ``no-such-file``, ``no-labels``, or a file's own failure.
+    Refused
+        ``file-exists``.
+    """
+    if not is_safe_name(name):
+        raise BadInput("schema-name", f"{name!r}, expected letters, digits and . _ - only")
+    for file in files:
+        if not file.is_file():
+            raise BadInput("no-such-file", f"no file {file}", hint="check the path")
+    path = out or labelschema.path_of(root / "schemas", name, "0.1")
+    if path.exists():
+        raise Refused("file-exists", f"{path} exists", hint="remove it, or name another with --out")
+    document = schemainfer.infer(name, _labels(files, format))
+    if not document["classes"]:
+        raise BadInput("no-labels", "the exports hold no label to infer a schema from")
+    labelschema.from_document(document, where="the inferred draft")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(labelschema.dumps(document), "utf-8")
+    return path
+
+
+def _labels(files: Sequence[Path], format: str) -> Iterator[pa.RecordBatch]:
+    for file in files:
+        name = formats.sniff(file) if format == "auto" else format
+        for chunk in formats.reader(name)(file, ReadOptions()):
+            yield chunk.labels

@@ -1,0 +1,273 @@
+"""Dataset versions: frozen by a recipe at a place in the log, listed, tagged, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import cast
+
+import pyarrow as pa
+
+from lineage import vcs
+from lineage.activities import dataset, position, restore
+from lineage.activities.contents import Contents, choose, digest_of
+from lineage.activities.context import Project
+from lineage.calc import changes as calc_changes
+from lineage.errors import BadInput, NotFound, Refused
+from lineage.segments import writer_fingerprint
+from lineage.settings import Recipe, is_safe_name, load_params
+from lineage.store import read
+
+Manifest = Mapping[str, object]
+OUT = Path("data") / "dataset"
+_NAME_CHARACTERS = 12
+_COUNTED = ("class", "annotator", "schema", "batch", "stage")
+
+
+def build(
+    project: Project,
+    recipe: Recipe | None = None,
+    *,
+    tag: str | None = None,
+    out: Path | None = None,
+) -> Manifest:
+    """Freeze a dataset version.
+
+    Parameters
+    ----------
+    project
+        An open project.
+    recipe
+        Which labels; that of ``params.yaml`` by default.
+    tag
+        A name for it.
+    out
+        Directory to write; ``data/dataset`` by default.
+
+    Returns
+    -------
+    Mapping
+        The manifest, as it is written to ``manifest.json``.
+
+    Raises
+    ------
+    Refused
+        ``nothing-to-build``: the recipe chooses no image; ``tag-exists``.
+    BadInput
+        ``recipe``: a word of the recipe that is none; ``version-tag``.
+    """
+    chosen = recipe or load_params(project.root).recipe
+    if tag is not None:
+        _refuse_tag(project, tag)
+    seq = position.resolve(project, chosen.as_of)
+    contents = choose(project, chosen, seq)
+    if contents.assets.num_rows == 0:
+        raise Refused(
+            "nothing-to-build",
+            "the recipe chooses no image that anybody has looked at",
+            hint="see build in params.yaml, and: lineage status",
+        )
+    digest = digest_of(contents)
+    manifest: dict[str, object] = {
+        "name": digest[:_NAME_CHARACTERS],
+        "digest": digest,
+        "seq": seq,
+        "log_root": _root_at(project, seq),
+        "recipe": {f.name: _plain(getattr(chosen, f.name)) for f in fields(chosen)},
+        "n_assets": contents.assets.num_rows,
+        "n_annotations": contents.labels.num_rows,
+        "splits": _split_counts(contents),
+        "counts": {name: _tally(contents.labels[name]) for name in _COUNTED},
+        "excluded": list(contents.excluded),
+        "writer": {
+            **writer_fingerprint(),
+            "sort": "asset, annotation",
+            "part_rows": dataset.PART_ROWS,
+        },
+    }
+    target = project.root / OUT if out is None else out
+    manifest["files"] = dataset.write(target, contents.labels, contents.assets, manifest)
+    _register(project, manifest, tag)
+    return manifest
+
+
+def list_all(project: Project) -> Sequence[Manifest]:
+    """Return every version's manifest with its ``tags``, oldest position first."""
+    tags = project.ledger.tags()
+    return [
+        {**manifest, "tags": [tag for tag, version in tags.items() if version == name]}
+        for name, manifest in project.ledger.versions().items()
+    ]
+
+
+def get(project: Project, name: str) -> Manifest:
+    """Return a version by its name, the start of it, its digest or its tag, with where Git and DVC have it.
+
+    Raises
+    ------
+    NotFound
+        ``no-version``.
+    """
+    found = [
+        manifest
+        for manifest in list_all(project)
+        if name in cast(list[str], manifest["tags"])
+        or (len(name) >= 4 and str(manifest["digest"]).startswith(name))
+    ]
+    if len(found) != 1:
+        told = "no version" if not found else f"{len(found)} versions"
+        raise NotFound("no-version", f"{told} {name!r} on record", hint="lineage version list")
+    manifest = found[0]
+    relative = f"ledger/versions/{manifest['name']}.json"
+    return {
+        **manifest,
+        "git_commit": vcs.last_commit_of(project.root, relative),
+        "dvc": _tracked(project, manifest),
+    }
+
+
+def tag(project: Project, name: str, new_tag: str) -> Manifest:
+    """Give a version a tag; a tag is never moved.
+
+    Raises
+    ------
+    NotFound
+        ``no-version``.
+    Refused
+        ``tag-exists``.
+    BadInput
+        ``version-tag``.
+    """
+    manifest = get(project, name)
+    version = str(manifest["name"])
+    if project.ledger.tags().get(new_tag) != version:
+        _refuse_tag(project, new_tag)
+        _tag(project, new_tag, version)
+    return get(project, version)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What became of every annotation between two versions."""
+
+    from_: str
+    to: str
+    found: calc_changes.Changes
+
+
+def diff(project: Project, old: str, new: str) -> Difference:
+    """Compare two versions by annotation.
+
+    Parameters
+    ----------
+    project
+        An open project.
+    old, new
+        Versions; or any place in the log (`position.resolve`), seen through the recipe of ``params.yaml``.
+
+    Raises
+    ------
+    NotFound
+        ``no-version`` or ``as-of``.
+    """
+    sides = [_side(project, name) for name in (old, new)]
+    found = calc_changes.changes(sides[0], sides[1])
+    return Difference(old, new, found)
+
+
+def labels_of(project: Project, name: str) -> Contents:
+    """Return a version's labels and images, rebuilt from the ledger.
+
+    Raises
+    ------
+    Refused
+        ``version-differs``: the ledger no longer gives what the version recorded.
+    """
+    manifest = get(project, name)
+    contents = choose(project, _recipe(manifest), cast(int, manifest["seq"]))
+    found = digest_of(contents)
+    if found != manifest["digest"]:
+        raise Refused(
+            "version-differs",
+            f"version {manifest['name']} was recorded as {manifest['digest']}, the ledger gives {found}",
+            hint="bring the ledger's files back with: dvc checkout",
+        )
+    return contents
+
+
+def _side(project: Project, name: str) -> pa.Table:
+    try:
+        manifest = get(project, name)
+    except NotFound:
+        seq = position.resolve(project, name)
+        return choose(project, load_params(project.root).recipe, seq).labels
+    return choose(project, _recipe(manifest), cast(int, manifest["seq"])).labels
+
+
+def _recipe(manifest: Manifest) -> Recipe:
+    values = cast(Mapping[str, object], manifest["recipe"])
+    named = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
+    return Recipe(**named)  # type: ignore[arg-type]
+
+
+def _register(project: Project, manifest: Manifest, tag_: str | None) -> None:
+    name = str(manifest["name"])
+    if name not in project.ledger.versions():
+        project.ledger.register(f"{name}.json", dataset.pretty(manifest))
+        with project.store.exclusive(), project.store.writing() as connection:
+            known = {row["name"] for row in read.versions(connection)}
+            if name not in known:
+                restore.enter_version(connection, name, manifest)
+    if tag_ is not None:
+        _tag(project, tag_, name)
+
+
+def _tag(project: Project, new_tag: str, version: str) -> None:
+    project.ledger.register(f"{new_tag}.tag", f"{version}\n".encode())
+    with project.store.exclusive(), project.store.writing() as connection:
+        restore.enter_tag(connection, new_tag, version)
+
+
+def _refuse_tag(project: Project, new_tag: str) -> None:
+    if not is_safe_name(new_tag):
+        raise BadInput(
+            "version-tag", f"{new_tag!r} is no tag, expected letters, digits and . _ - only"
+        )
+    if new_tag in project.ledger.tags():
+        raise Refused(
+            "tag-exists",
+            f"the tag {new_tag} stands for {project.ledger.tags()[new_tag]}, and tags are never moved",
+            hint="choose another tag",
+        )
+
+
+def _tracked(project: Project, manifest: Manifest) -> Mapping[str, object] | None:
+    here = project.root / OUT / "manifest.json"
+    if not here.is_file() or dataset.read_manifest(here).get("digest") != manifest["digest"]:
+        return None
+    return vcs.tracked_out(project.root, OUT.as_posix())
+
+
+def _root_at(project: Project, seq: int) -> str | None:
+    with project.store.reading() as connection:
+        return read.roots(connection).get(seq)
+
+
+def _split_counts(contents: Contents) -> dict[str, dict[str, int]]:
+    n_assets, n_labels = _tally(contents.assets["split"]), _tally(contents.labels["split"])
+    return {
+        name: {"n_assets": n, "n_annotations": n_labels.get(name, 0)}
+        for name, n in n_assets.items()
+    }
+
+
+def _tally(words: pa.ChunkedArray) -> dict[str, int]:
+    counted = words.cast(pa.string()).value_counts().to_pylist()
+    return dict(sorted((entry["values"], entry["counts"]) for entry in counted))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value

@@ -1,0 +1,49 @@
+"""Selectors, the same words wherever labels are chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from lineage.activities.trace import Choice
+
+Batches = Annotated[list[str] | None, typer.Option("--batch", help="Of these batches.")]
+Annotators = Annotated[list[str] | None, typer.Option("--annotator", help="By these annotators.")]
+Classes = Annotated[list[str] | None, typer.Option("--class", help="Of these classes.")]
+Stages = Annotated[list[str] | None, typer.Option("--stage", help="In these stages.")]
+Schemas = Annotated[list[str] | None, typer.Option("--schema", help="Under these versions.")]
+Assets = Annotated[list[str] | None, typer.Option("--asset", help="On these images.")]
+Since = Annotated[str | None, typer.Option(help="Labelled at or after this time.")]
+Until = Annotated[str | None, typer.Option(help="Labelled before this time.")]
+AsOf = Annotated[
+    str | None, typer.Option(help="As of a place in the log, a time, a version, or git:REVISION.")
+]
+
+
+def choice(
+    batch: list[str] | None,
+    annotator: list[str] | None,
+    class_: list[str] | None,
+    stage: list[str] | None,
+    schema: list[str] | None,
+    asset: list[str] | None,
+    since: str | None,
+    until: str | None,
+    as_of: str | None,
+) -> Choice:
+    """Return the selection that the options make."""
+    from lineage.activities.trace import Choice
+
+    return Choice(
+        batch=tuple(batch or ()),
+        annotator=tuple(annotator or ()),
+        class_=tuple(class_ or ()),
+        stage=tuple(stage or ()),
+        schema=tuple(schema or ()),
+        asset=tuple(asset or ()),
+        since=since,
+        until=until,
+        as_of=as_of,
+    )

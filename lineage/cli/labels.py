@@ -1,0 +1,245 @@
+"""``import``, ``ingest``, ``assets``, ``export``: labels and images, in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lineage.cli import report
+from lineage.cli.choice import (
+    Annotators,
+    AsOf,
+    Batches,
+    Classes,
+    Schemas,
+    Since,
+    Stages,
+    Until,
+    choice,
+)
+from lineage.cli.session import session_of
+from lineage.errors import BadInput
+from lineage.terms import Stage
+
+if TYPE_CHECKING:
+    from lineage.activities.ingest import ImportReport
+
+_assets = typer.Typer(help="Images: add.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("import")(import_)
+    app.command("ingest")(ingest)
+    app.command("export")(export)
+    app.add_typer(_assets, name="assets")
+
+
+def import_(
+    ctx: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...")],
+    batch: Annotated[str, typer.Option(help="Tag of the batch.")],
+    format: Annotated[str, typer.Option(help="label-studio, cvat, coco, or auto.")] = "auto",
+    stage: Annotated[
+        Stage, typer.Option(help="The stage that labels come in with.")
+    ] = Stage.SUBMITTED,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="What is not in the files is retracted.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="One violation refuses everything.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, write nothing.")] = False,
+    identity: Annotated[str, typer.Option(help="auto, id or content.")] = "auto",
+    annotator: Annotated[
+        str | None, typer.Option(help="Who labelled, if the file names nobody.")
+    ] = None,
+    annotator_of: Annotated[
+        list[str] | None, typer.Option(metavar="FILE=NAME", help="Who labelled this file.")
+    ] = None,
+) -> None:
+    """Record the labels of export files in a batch."""
+    from lineage.activities.ingest import ImportOptions, import_labels
+    from lineage.settings import load_params
+
+    session = session_of(ctx)
+    project = session.open()
+    options = ImportOptions(
+        format=format,
+        stage=stage,
+        is_whole=whole,
+        is_strict=strict,
+        is_dry_run=dry_run,
+        identity=identity,
+        annotator=annotator,
+        annotator_of_file=_pairs(annotator_of or []),
+        edge_tolerance_px=load_params(project.root).edge_tolerance_px,
+    )
+    done = import_labels(project, files, batch, options=options)
+    if session.as_json:
+        report.print_json(_import_document(done))
+    else:
+        _tell_import(done, is_dry_run=dry_run)
+    if done.n_rejected:
+        raise typer.Exit(1)
+
+
+def ingest(ctx: typer.Context) -> None:
+    """Import what params.yaml lists and the ledger does not hold yet (the pipeline's first stage)."""
+    from lineage.activities import pipeline
+
+    session = session_of(ctx)
+    done = pipeline.ingest(session.open())
+    if session.as_json:
+        report.print_json(
+            {
+                "schemas": done.schemas,
+                "batches": done.batches,
+                "imports": [_import_document(entry) for entry in done.imports],
+            }
+        )
+        return
+    rows = [
+        (
+            i.batch,
+            i.format,
+            i.schema,
+            i.n_read,
+            i.n_added,
+            i.n_superseded,
+            i.n_retracted,
+            i.n_unchanged,
+            i.n_rejected,
+        )
+        for i in done.imports
+    ]
+    names = (
+        "batch",
+        "format",
+        "schema",
+        "read",
+        "added",
+        "superseded",
+        "retracted",
+        "unchanged",
+        "rejected",
+    )
+    report.table(names, rows)
+    for entry in done.imports:
+        if entry.by_rule:
+            report.line(f"{entry.batch}: {_rules(entry)}; the whole table: {entry.violations_path}")
+
+
+@_assets.command("add")
+def assets_add(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    prefix: Annotated[
+        str, typer.Option(help="What names begin with, before the path below DIR.")
+    ] = "",
+) -> None:
+    """Register the images below DIR, with size and digest; DVC's own digests are taken where it has them."""
+    from lineage.activities import assets
+
+    session = session_of(ctx)
+    done = assets.add(session.open(), folder, prefix=prefix)
+    if session.as_json:
+        report.print_json(done)
+        return
+    report.line(
+        f"{done.n_images:,} images: {done.n_new:,} new, {done.n_joined:,} already known from labels, "
+        f"{done.n_unchanged:,} unchanged; {done.n_from_dvc:,} digests from DVC, {done.n_hashed:,} hashed"
+    )
+    if done.unreadable:
+        report.table(("file", "problem"), done.unreadable)
+        raise typer.Exit(1)
+
+
+def export(
+    ctx: typer.Context,
+    out: Annotated[Path, typer.Argument(metavar="FILE")],
+    format: Annotated[str, typer.Option(help="coco, label-studio or cvat.")],
+    version: Annotated[
+        str | None, typer.Option(help="A dataset version; else the live labels.")
+    ] = None,
+    names: Annotated[
+        bool, typer.Option("--names", help="Write people's names, not pseudonyms.")
+    ] = False,
+    batch: Batches = None,
+    annotator: Annotators = None,
+    class_: Classes = None,
+    stage: Stages = None,
+    schema: Schemas = None,
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOf = None,
+) -> None:
+    """Write labels as a tool's own file, with their provenance."""
+    from lineage.activities import export as exporting
+
+    session = session_of(ctx)
+    asked = choice(batch, annotator, class_, stage, schema, None, since, until, as_of)
+    done = exporting.export(session.open(), out, format, version=version, choice=asked, names=names)
+    if session.as_json:
+        report.print_json({"path": out, "format": format, **report.fields(done)})
+        return
+    report.line(f"wrote {out}: {done.n_labels:,} labels on {done.n_assets:,} images, as {format}")
+    for what, n in sorted(done.losses.items()):
+        report.line(f"  not carried: {what}, {n:,}")
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    wrong = [word for word in words if "=" not in word]
+    if wrong:
+        raise BadInput("annotator-of", f"{wrong[0]!r}, expected FILE=NAME")
+    return {file: name for file, _, name in (word.partition("=") for word in words)}
+
+
+def _import_document(done: ImportReport) -> dict[str, object]:
+    found = report.fields(done)
+    by_rule, path = found.pop("by_rule"), found.pop("violations_path")
+    n = sum(by_rule.values()) if isinstance(by_rule, dict) else 0
+    checkpoint = done.checkpoint
+    found["violations"] = {"n": n, "by_rule": by_rule, "path": path}
+    found["checkpoint"] = (
+        None if checkpoint is None else {"size": checkpoint.size, "root": checkpoint.root}
+    )
+    return found
+
+
+def _rules(done: ImportReport) -> str:
+    return ", ".join(f"{rule} {n:,}" for rule, n in done.by_rule.items())
+
+
+def _tell_import(done: ImportReport, *, is_dry_run: bool) -> None:
+    what = "would be recorded" if is_dry_run else "recorded"
+    if done.is_repeat:
+        report.line(
+            f"these bytes are on record already: {done.n_unchanged:,} labels unchanged, nothing done"
+        )
+        return
+    report.line(
+        f"{done.n_read:,} labels of {done.n_annotators:,} annotators on {done.n_assets:,} images read "
+        f"as {done.format} in {done.seconds:.1f} s"
+    )
+    told = (
+        ("added", done.n_added),
+        ("superseded", done.n_superseded),
+        ("retracted", done.n_retracted),
+    )
+    report.line(
+        f"{what} in {done.batch}: "
+        + ", ".join(f"{n:,} {word}" for word, n in told)
+        + f"; {done.n_unchanged:,} unchanged, {done.n_rejected:,} rejected"
+    )
+    if done.identity["used"] != "new":
+        report.line(f"annotations recognised by {done.identity['used']}: {done.identity['reason']}")
+    for name, n in done.losses.items():
+        report.line(f"  not carried: {name}, {n:,}")
+    if done.by_rule:
+        report.line(f"violations: {_rules(done)}")
+        report.line(f"  the whole table: {done.violations_path}")
+    if done.checkpoint is not None and not is_dry_run:
+        report.line(f"checkpoint {done.checkpoint.size} {done.checkpoint.root[:16]}")

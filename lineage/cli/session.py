@@ -1,0 +1,65 @@
+"""What holds for one run of the command line, and the project that it works in."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from lineage.activities.context import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The words that stand before a command.
+
+    Parameters
+    ----------
+    directory
+        Where to work.
+    as_json, quiet, pseudonyms
+        The flags.
+    """
+
+    directory: Path
+    as_json: bool
+    quiet: bool
+    pseudonyms: bool
+
+    def open(self) -> Project:
+        """Open the project, its store brought in step with its ledger."""
+        from lineage.activities.context import open_project
+        from lineage.cli.progress import drawn
+
+        return open_project(
+            self.directory,
+            store_url=os.environ.get("LINEAGE_STORE"),
+            agent=self._agent(),
+            progress=drawn(self.quiet),
+        )
+
+    def names(self, project: Project) -> dict[str, str]:
+        """Return the name to show for every pseudonym."""
+        from lineage.activities.trace import names_of
+
+        return {} if self.pseudonyms else names_of(project)
+
+    def _agent(self) -> str:
+        given = os.environ.get("LINEAGE_AGENT")
+        if given:
+            return given
+        from lineage import vcs
+
+        return vcs.committer(self.directory) or f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def session_of(ctx: typer.Context) -> Session:
+    """Return the session that a command runs in."""
+    found = ctx.find_object(Session)
+    return found or Session(Path("."), as_json=False, quiet=False, pseudonyms=False)

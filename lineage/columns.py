@@ -1,0 +1,310 @@
+"""The Arrow schema of every table that crosses a boundary.
+
+Bulk labels travel as `pyarrow` record batches whose schema is declared here,
+once. Units: coordinates are pixels (float64, origin top-left, half-open
+boxes), times are aware UTC in microseconds, durations are seconds.
+
+``geometry`` holds, per label, a list of number lists; what they mean depends on ``kind``:
+
+========== ===========================================================================
+kind        geometry
+========== ===========================================================================
+class, box  null
+rotated_box ``[[cx, cy, width, height, rotation_deg]]``, clockwise about the centre
+polygon     one ``[x0, y0, x1, y1, ...]`` for each part
+polyline    one ``[x0, y0, x1, y1, ...]`` for each part
+keypoints   ``[[x0, y0, v0, x1, y1, v1, ...]]``, v as in COCO: 0 absent, 1 hidden, 2 seen
+mask        ``[[height, width], [run lengths]]``, column by column, background first
+========== ===========================================================================
+
+The four box columns are the axis-aligned hull of whatever geometry there is, and null for ``class``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+WORD = pa.dictionary(pa.int32(), pa.string())
+"""A string drawn from few distinct values."""
+
+MOMENT = pa.timestamp("us", tz="UTC")
+GEOMETRY = pa.list_(pa.list_(pa.float64()))
+BOX = ("x_min", "y_min", "x_max", "y_max")
+
+LABELS = pa.schema(
+    [
+        pa.field("asset", WORD, nullable=False),  # the image's name
+        pa.field("annotator", WORD),  # handle as the tool gives it; null: the export does not say
+        pa.field("class", WORD),
+        pa.field("kind", WORD, nullable=False),  # terms.Kind
+        pa.field("x_min", pa.float64()),
+        pa.field("y_min", pa.float64()),
+        pa.field("x_max", pa.float64()),
+        pa.field("y_max", pa.float64()),
+        pa.field("geometry", GEOMETRY),
+        pa.field("attributes", WORD, nullable=False),  # canonical JSON object
+        pa.field("origin", WORD, nullable=False),  # terms.Origin
+        pa.field("source_id", pa.string()),  # the tool's own id; null: the tool gives none
+        pa.field("labelled_at", MOMENT),  # when the annotator did it; null: the export does not say
+        pa.field("created_by", WORD),  # handle: who last created it in the tool
+        pa.field("updated_by", WORD),  # handle: who last updated it in the tool
+        pa.field("lead_time_s", pa.float64()),
+        pa.field("score", pa.float64()),
+        pa.field("extra", pa.string()),  # canonical JSON of what the tool says besides
+        pa.field("position", pa.int64(), nullable=False),  # index of the element in its source
+    ]
+)
+"""What a reader yields: one row a label, people by handle, nothing interned yet."""
+
+ASSETS = pa.schema(
+    [
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("uri", pa.string()),  # as the tool addresses it
+        pa.field("width", pa.int32()),  # px
+        pa.field("height", pa.int32()),  # px
+        pa.field("digest", pa.string()),  # of the file's bytes, "sha256:..." or "md5:..."
+        pa.field("n_bytes", pa.int64()),
+    ]
+)
+"""Images as readers and ``assets add`` see them."""
+
+ROSTER = pa.schema(
+    [
+        pa.field("asset", pa.string(), nullable=False),
+        pa.field("annotator", pa.string()),  # handle; null: the export does not say
+        pa.field("presence", pa.string(), nullable=False),  # terms.Presence
+        pa.field("source_id", pa.string()),
+        pa.field("answered_at", MOMENT),
+        pa.field("lead_time_s", pa.float64()),
+    ]
+)
+"""Who was asked to label what, and what became of it."""
+
+VIOLATIONS = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),  # file
+        pa.field("position", pa.int64()),  # index of the element in the file
+        pa.field("asset", pa.string()),
+        pa.field("annotation", pa.string()),  # the tool's id, where it has one
+        pa.field("path", pa.string(), nullable=False),  # field, as a JSON pointer: /bbox/2
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("expected", pa.string(), nullable=False),
+        pa.field("label", pa.string()),  # the quarantined label, as JSON
+    ]
+)
+"""Every label that was refused, with the reason; nothing is dropped in silence."""
+
+REVISIONS = pa.schema(
+    [
+        pa.field("revision", pa.int64(), nullable=False),  # 1, 2, 3 ... over the whole ledger
+        pa.field("annotation", pa.int64(), nullable=False),  # lasting identity; 1, 2, 3 ...
+        pa.field("seq", pa.int64(), nullable=False),  # the activity's place in the log
+        pa.field("operation", WORD, nullable=False),  # terms.Operation
+        pa.field("supersedes", pa.int64()),  # the revision that this one replaces
+        pa.field("identity", WORD, nullable=False),  # terms.Identity
+        pa.field("identity_score", pa.float64()),  # IoU behind an inferred identity
+        pa.field("asset", pa.int64(), nullable=False),  # key into the assets parts
+        pa.field("annotator", WORD, nullable=False),  # pseudonym
+        pa.field("class", WORD, nullable=False),
+        pa.field("source_class", WORD),  # the class as given, where an alias was resolved
+        pa.field("kind", WORD, nullable=False),
+        pa.field("x_min", pa.float64()),
+        pa.field("y_min", pa.float64()),
+        pa.field("x_max", pa.float64()),
+        pa.field("y_max", pa.float64()),
+        pa.field("geometry", GEOMETRY),
+        pa.field("attributes", WORD, nullable=False),
+        pa.field("stage", WORD, nullable=False),  # the stage it came in with
+        pa.field("schema", WORD, nullable=False),  # name@version
+        pa.field("batch", WORD, nullable=False),  # tag
+        pa.field("origin", WORD, nullable=False),
+        pa.field("labelled_at", MOMENT),
+        pa.field("created_by", WORD),  # pseudonym
+        pa.field("updated_by", WORD),  # pseudonym
+        pa.field("lead_time_s", pa.float64()),
+        pa.field("score", pa.float64()),
+        pa.field("source_id", pa.string()),
+        pa.field("extra", pa.string()),
+    ]
+)
+"""A revisions part of a segment: one row a revision, in order of ``revision``."""
+
+STAGES = pa.schema(
+    [
+        pa.field("revision", pa.int64(), nullable=False),
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("stage", WORD, nullable=False),  # terms.Stage
+        pa.field("by", WORD, nullable=False),  # pseudonym
+        pa.field("basis", pa.string(), nullable=False),
+        pa.field("comment", pa.string()),
+    ]
+)
+"""Stage events: the newest one is where a revision stands."""
+
+SEGMENT_ASSETS = pa.schema(
+    [
+        pa.field("asset", pa.int64(), nullable=False),  # 1, 2, 3 ... over the whole ledger
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("is_new", pa.bool_(), nullable=False),  # false: a new fact about a known asset
+        *ASSETS,
+    ]
+)
+"""An assets part of a segment; facts learned later are further rows, the newest wins."""
+
+SEGMENT_ROSTER = pa.schema(
+    [
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("asset", pa.int64(), nullable=False),
+        pa.field("annotator", WORD, nullable=False),  # pseudonym
+        pa.field("batch", WORD, nullable=False),
+        pa.field("presence", WORD, nullable=False),
+        pa.field("source_id", pa.string()),
+        pa.field("answered_at", MOMENT),
+        pa.field("lead_time_s", pa.float64()),
+    ]
+)
+"""A roster part of a segment; the newest row of (asset, annotator, batch) wins."""
+
+DATASET = pa.schema(
+    [
+        pa.field("asset", pa.string(), nullable=False),
+        pa.field("asset_digest", pa.string()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("annotation", pa.int64(), nullable=False),
+        pa.field("revision", pa.int64(), nullable=False),
+        pa.field("class", WORD, nullable=False),
+        pa.field("kind", WORD, nullable=False),
+        pa.field("x_min", pa.float64()),
+        pa.field("y_min", pa.float64()),
+        pa.field("x_max", pa.float64()),
+        pa.field("y_max", pa.float64()),
+        pa.field("geometry", GEOMETRY),
+        pa.field("attributes", WORD, nullable=False),
+        pa.field("annotator", WORD, nullable=False),
+        pa.field("schema", WORD, nullable=False),
+        pa.field("batch", WORD, nullable=False),
+        pa.field("stage", WORD, nullable=False),
+        pa.field("origin", WORD, nullable=False),
+        pa.field("labelled_at", MOMENT),
+        pa.field("split", WORD, nullable=False),
+    ]
+)
+"""One row a label of a dataset version, sorted by split, then asset name, then annotation."""
+
+DATASET_ASSETS = pa.schema(
+    [
+        pa.field("asset", pa.string(), nullable=False),
+        pa.field("asset_digest", pa.string()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("n_annotations", pa.int64(), nullable=False),
+        pa.field("split", WORD, nullable=False),
+    ]
+)
+"""One row an image of a dataset version: images that were looked at and are empty stand here too."""
+
+DIFF = pa.schema(
+    [
+        pa.field("annotation", pa.int64(), nullable=False),
+        pa.field("asset", pa.string(), nullable=False),
+        pa.field("change", WORD, nullable=False),  # terms.Change, the weightiest that applies
+        pa.field("is_reclassed", pa.bool_(), nullable=False),
+        pa.field("is_moved", pa.bool_(), nullable=False),
+        pa.field("is_reattributed", pa.bool_(), nullable=False),
+        pa.field("is_restaged", pa.bool_(), nullable=False),
+        pa.field("revision_from", pa.int64()),
+        pa.field("revision_to", pa.int64()),
+        pa.field("class_from", WORD),
+        pa.field("class_to", WORD),
+        pa.field("annotator", WORD, nullable=False),  # of the newer side where there is one
+        pa.field("batch", WORD, nullable=False),
+        pa.field("schema", WORD, nullable=False),
+        pa.field("stage", WORD, nullable=False),
+    ]
+)
+"""What became of every annotation between two dataset versions."""
+
+
+def batch_of(
+    schema: pa.Schema, values: Mapping[str, object], n_rows: int | None = None
+) -> pa.RecordBatch:
+    """Make a record batch of ``schema`` from lists, arrays or single values.
+
+    Parameters
+    ----------
+    schema
+        One of the schemas of this module.
+    values
+        Per column a sequence, NumPy array or Arrow array of ``n_rows`` values, or one scalar
+        that holds for every row. A column left out is null throughout.
+    n_rows
+        Needed only where every value is a scalar.
+
+    Raises
+    ------
+    ValueError
+        A name is not in ``schema``, lengths differ, or a non-nullable column has a null.
+    """
+    unknown = sorted(set(values) - set(schema.names))
+    if unknown:
+        raise ValueError(f"no such columns: {unknown}; expected some of {schema.names}")
+    n = _length(values) if n_rows is None else n_rows
+    arrays = [_array(field, values.get(field.name), n) for field in schema]
+    for field, array in zip(schema, arrays, strict=True):
+        if len(array) != n:
+            raise ValueError(f"column {field.name!r} has {len(array)} values, expected {n}")
+        if not field.nullable and array.null_count:
+            raise ValueError(f"column {field.name!r} has {array.null_count} nulls, expected none")
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def empty(schema: pa.Schema) -> pa.RecordBatch:
+    """Return a record batch of ``schema`` without rows."""
+    return batch_of(schema, {}, 0)
+
+
+def _is_scalar(value: object) -> bool:
+    return value is None or isinstance(value, (str, bytes, int, float, bool, pa.Scalar))
+
+
+def _length(values: Mapping[str, object]) -> int:
+    for value in values.values():
+        if not _is_scalar(value) and isinstance(value, (Sequence, pa.Array)):
+            return len(value)
+        if not _is_scalar(value) and hasattr(value, "__len__"):
+            return len(value)
+    raise ValueError("n_rows is needed where every value is a scalar")
+
+
+def _array(field: pa.Field, value: Any, n: int) -> pa.Array:
+    kind = field.type
+    if value is None:
+        return pa.nulls(n, kind)
+    if pa.types.is_dictionary(kind):
+        return _words(value, n)
+    if _is_scalar(value):
+        scalar = value if isinstance(value, pa.Scalar) else pa.scalar(value, kind)
+        return pa.repeat(scalar.cast(kind), n)
+    if isinstance(value, pa.ChunkedArray):
+        value = value.combine_chunks()
+    if isinstance(value, pa.Array):
+        return value if value.type == kind else value.cast(kind)
+    return pa.array(value, kind)
+
+
+def _words(value: Any, n: int) -> pa.DictionaryArray:
+    if _is_scalar(value):
+        text = value.as_py() if isinstance(value, pa.Scalar) else str(value)
+        indices = pa.repeat(pa.scalar(0, pa.int32()), n)
+        return pa.DictionaryArray.from_arrays(indices, pa.array([text], pa.string()))
+    if isinstance(value, pa.ChunkedArray):
+        value = value.combine_chunks()
+    if isinstance(value, pa.DictionaryArray):
+        return value if value.type == WORD else value.cast(WORD)
+    array = value if isinstance(value, pa.Array) else pa.array(value, pa.string())
+    return array.cast(pa.string()).dictionary_encode()

@@ -1,0 +1,151 @@
+"""The doors: one module for each tool's export, read into and written from Arrow.
+
+What lives here: everything that knows what a foreign file looks like. A reader
+turns a file into chunks of `columns.LABELS`, `columns.ASSETS` and
+`columns.ROSTER`, in pixels, people by the handle that the tool gives, ids as
+the tool writes them; it invents neither a person nor a time. A writer turns
+dataset tables into a file that the tool reads and says what it could not
+carry. Percent, fractions, corner conventions and run-length dialects end here.
+
+What may not: the store, the ledger, label schemas, and any decision about what
+a label is worth. Start reading at `Chunk`, then ``coco/read.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+import pyarrow as pa
+
+from lineage.errors import BadInput
+
+CHUNK_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the caller knows that the file may not say.
+
+    Parameters
+    ----------
+    annotator
+        Handle for labels whose export names nobody; None leaves them unknown.
+    annotator_of_file
+        Handle by file name, for exports that come as one file a person.
+    chunk_rows
+        Labels in one chunk at most, save that one task or image is never split.
+    """
+
+    annotator: str | None = None
+    annotator_of_file: Mapping[str, str] = field(default_factory=dict)
+    chunk_rows: int = CHUNK_ROWS
+
+    def fallback_annotator(self, path: Path) -> str | None:
+        """Return the handle to use where ``path`` itself names nobody."""
+        return self.annotator_of_file.get(path.name, self.annotator)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A bounded piece of an export.
+
+    Parameters
+    ----------
+    labels, assets, roster, violations
+        Batches of `columns.LABELS`, `columns.ASSETS`, `columns.ROSTER`, `columns.VIOLATIONS`. An
+        asset may recur in later chunks; its facts then agree or are a violation of the caller's.
+    losses
+        What the reader saw and could not carry, counted: ``{"relation": 3}``.
+    """
+
+    labels: pa.RecordBatch
+    assets: pa.RecordBatch
+    roster: pa.RecordBatch
+    violations: pa.RecordBatch
+    losses: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    """What a writer wrote, and what its format has no room for."""
+
+    n_labels: int
+    n_assets: int
+    losses: Mapping[str, int]
+
+
+Reader = Callable[[Path, ReadOptions], Iterator[Chunk]]
+Writer = Callable[[Path, pa.Table, pa.Table], WriteReport]
+
+READERS: Mapping[str, str] = {
+    "label-studio": "lineage.formats.label_studio.read",
+    "cvat": "lineage.formats.cvat.read",
+    "coco": "lineage.formats.coco.read",
+}
+"""Format name to the module whose ``read(path, options)`` is its reader."""
+
+WRITERS: Mapping[str, str] = {
+    "label-studio": "lineage.formats.label_studio.write",
+    "cvat": "lineage.formats.cvat.write",
+    "coco": "lineage.formats.coco.write",
+}
+"""Format name to the module whose ``write(path, labels, assets)`` is its writer."""
+
+
+def reader(name: str) -> Reader:
+    """Return the reader of the format called ``name``.
+
+    Raises
+    ------
+    BadInput
+        ``unknown-format``: there is no such format.
+    """
+    if name not in READERS:
+        raise BadInput(
+            "unknown-format", f"unknown format {name!r}, expected one of {', '.join(READERS)}"
+        )
+    found: Reader = import_module(READERS[name]).read
+    return found
+
+
+def writer(name: str) -> Writer:
+    """Return the writer of the format called ``name``.
+
+    Raises
+    ------
+    BadInput
+        ``unknown-format``: there is no such format.
+    """
+    if name not in WRITERS:
+        raise BadInput(
+            "unknown-format", f"unknown format {name!r}, expected one of {', '.join(WRITERS)}"
+        )
+    found: Writer = import_module(WRITERS[name]).write
+    return found
+
+
+def sniff(path: Path) -> str:
+    """Tell the format of ``path`` by its content.
+
+    Raises
+    ------
+    BadInput
+        ``unknown-format``: the content fits no reader.
+    """
+    with path.open("rb") as file:
+        head = file.read(65_536).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(b"<"):
+        if b"<annotations" in head:
+            return "cvat"
+    elif head.startswith(b"["):
+        return "label-studio"
+    elif head.startswith(b"{"):
+        return "coco"
+    raise BadInput(
+        "unknown-format",
+        f"the content of {path} fits no known format, it starts with {head[:24]!r}",
+        hint=f"name it with --format {'|'.join(READERS)}",
+    )

@@ -1,0 +1,9 @@
+"""Label Studio JSON: the export of record, the one that keeps who and when.
+
+A file is a list of tasks; a task has the answers of several people
+(``annotations``), models (``predictions``) and unfinished work (``drafts``); an answer
+is a list of result rows, of which several may speak of one region. Coordinates
+are percent of the original size; rotation is clockwise about the top-left
+corner, in px. `read` merges rows into labels, `values` turns percent into px,
+`brush` unpacks Label Studio's own run-length stream, `write` goes back.
+"""

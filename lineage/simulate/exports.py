@@ -1,0 +1,208 @@
+"""The tools' files: Label Studio JSON week by week, CVAT XML week by week and person by person.
+
+Written as text while the blocks go by, the way the tools write them; a label
+costs a few microseconds, and nothing is held.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from lineage.simulate.people import Work
+from lineage.simulate.scenes import OCCLUSIONS, asset_name
+from lineage.simulate.settings import CLASSES, CVAT_CREW, PEOPLE, WorldSettings
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
+FILE_IMAGES = 50_000
+_ASKED_OCCLUSION = frozenset({CLASSES.index("pedestrian"), CLASSES.index("wheelchair_user")})
+
+
+@dataclass(slots=True)
+class _Open:
+    file: TextIO
+    n_images: int = 0
+
+
+@dataclass(slots=True)
+class Exports:
+    """Every export of a world, open for writing.
+
+    Parameters
+    ----------
+    out
+        Where they go.
+    settings
+        The world.
+    """
+
+    out: Path
+    settings: WorldSettings
+    paths: list[Path] = field(default_factory=list)
+    n_labels: int = 0
+    _open: dict[tuple[int, str], _Open] = field(default_factory=dict)
+    _n_annotations: int = 0
+    _n_regions: int = 0
+
+    def append(self, work: Work) -> None:
+        """Write a block's work."""
+        ends = np.searchsorted(work.row, np.arange(len(work.image) + 1))
+        is_first = np.ones(len(work.image), bool)
+        is_first[1:] = work.image[1:] != work.image[:-1]
+        starts = np.append(np.flatnonzero(is_first), len(work.image))
+        rounded = np.round(work.box, 2).tolist()
+        for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+            if work.annotator[start] < len(PEOPLE) - len(CVAT_CREW):
+                self._task(work, range(start, stop), ends)
+            else:
+                for at in range(start, stop):
+                    self._cvat_image(work, at, ends, rounded)
+        self.n_labels += len(work.row)
+
+    def close(self) -> None:
+        """Finish every file."""
+        for (_, kind), entry in self._open.items():
+            entry.file.write("\n]\n" if kind == "label_studio" else "</annotations>\n")
+            entry.file.close()
+        self._open.clear()
+
+    def _sink(self, week: int, name: str) -> _Open:
+        for stale in [key for key in self._open if key[0] < week]:
+            entry = self._open.pop(stale)
+            entry.file.write("\n]\n" if stale[1] == "label_studio" else "</annotations>\n")
+            entry.file.close()
+        key = (week, name)
+        if key in self._open and self._open[key].n_images >= FILE_IMAGES:
+            entry = self._open.pop(key)
+            entry.file.write("\n]\n" if name == "label_studio" else "</annotations>\n")
+            entry.file.close()
+        if key not in self._open:
+            self._open[key] = self._begin(week, name)
+        self._open[key].n_images += 1
+        return self._open[key]
+
+    def _begin(self, week: int, name: str) -> _Open:
+        folder, stem, ending = (
+            ("label_studio", f"w{week + 1:02d}", "json")
+            if name == "label_studio"
+            else ("cvat", f"w{week + 1:02d}-{name}", "xml")
+        )
+        part = sum(p.stem.split(".")[0] == stem and p.parent.name == folder for p in self.paths)
+        path = self.out / folder / (f"{stem}.{part + 1}.{ending}" if part else f"{stem}.{ending}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.paths.append(path)
+        file = path.open("w", encoding="utf-8", newline="\n")
+        if name != "label_studio":
+            file.write(_cvat_head(week, name))
+        return _Open(file)
+
+    def _task(self, work: Work, rows: range, ends: np.ndarray) -> None:
+        image, week = int(work.image[rows.start]), int(work.week[rows.start])
+        sink = self._sink(week, "label_studio")
+        name = asset_name(self.settings, image)
+        annotations = ",".join(self._annotation(work, at, ends, image) for at in rows)
+        n_skipped = int(work.is_skipped[rows.start : rows.stop].sum())
+        created = _text(START + timedelta(weeks=week))
+        predictions = "[]" if image % 40 else f"[{900_000 + image}]"
+        sink.file.write(
+            ("[\n" if sink.n_images == 1 else ",\n")
+            + f'{{"id":{image + 1},"annotations":[{annotations}],"drafts":[],"predictions":{predictions},'
+            f'"data":{{"image":"/data/local-files/?d={name}"}},"meta":{{}},"created_at":"{created}",'
+            f'"updated_at":"{created}","inner_id":{image + 1},"total_annotations":{len(rows) - n_skipped},'
+            f'"cancelled_annotations":{n_skipped},"total_predictions":{0 if image % 40 else 1},'
+            f'"comment_count":0,"project":{week + 1},"comment_authors":[]}}'
+        )
+
+    def _annotation(self, work: Work, at: int, ends: np.ndarray, image: int) -> str:
+        self._n_annotations += 1
+        person = int(work.annotator[at])
+        name = PEOPLE[person]
+        when = START + timedelta(seconds=float(work.at_s[at]))
+        is_skipped = bool(work.is_skipped[at])
+        regions = ",".join(self._regions(work, int(ends[at]), int(ends[at + 1])))
+        unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{self.settings.seed}/{image}/{name}")
+        return (
+            f'{{"id":{self._n_annotations},"completed_by":{{"id":{person + 1},"email":"{name}@crew-a.example",'
+            f'"first_name":"{name.title()}","last_name":""}},"result":[{regions}],'
+            f'"was_cancelled":{str(is_skipped).lower()},"ground_truth":false,"created_at":"{_text(when)}",'
+            f'"updated_at":"{_text(when)}","draft_created_at":null,"lead_time":{work.lead_time_s[at]:.3f},'
+            f'"prediction":{{}},"result_count":{int(ends[at + 1] - ends[at])},"unique_id":"{unique}",'
+            f'"import_id":null,"last_action":null,"bulk_created":false,"task":{image + 1},'
+            f'"project":{int(work.week[at]) + 1},"updated_by":{person + 1},"parent_prediction":null,'
+            f'"parent_annotation":null,"last_created_by":null}}'
+        )
+
+    def _regions(self, work: Work, start: int, stop: int) -> Iterator[str]:
+        width, height = self.settings.width, self.settings.height
+        share = np.round(work.box[start:stop] * 100 / [width, height, width, height], 6).tolist()
+        size = f'"original_width":{width},"original_height":{height},"image_rotation":0'
+        for offset, (x0, y0, x1, y1) in enumerate(share):
+            self._n_regions += 1
+            row = start + offset
+            class_code = int(work.class_code[row])
+            yield (
+                f'{{"id":"r{self._n_regions}","from_name":"label","to_name":"image","type":"rectanglelabels",'
+                f'"origin":"manual",{size},"value":{{"x":{x0},"y":{y0},"width":{round(x1 - x0, 6)},'
+                f'"height":{round(y1 - y0, 6)},"rotation":0,"rectanglelabels":["{CLASSES[class_code]}"]}}}}'
+            )
+            if class_code in _ASKED_OCCLUSION:
+                yield (
+                    f'{{"id":"r{self._n_regions}","from_name":"occluded","to_name":"image","type":"choices",'
+                    f'"origin":"manual",{size},"value":{{"choices":["{OCCLUSIONS[work.occlusion[row]]}"]}}}}'
+                )
+
+    def _cvat_image(
+        self, work: Work, at: int, ends: np.ndarray, rounded: list[list[float]]
+    ) -> None:
+        sink = self._sink(int(work.week[at]), PEOPLE[int(work.annotator[at])])
+        name = asset_name(self.settings, int(work.image[at]))
+        lines = [
+            f'  <image id="{sink.n_images - 1}" name="{name}" width="{self.settings.width}" '
+            f'height="{self.settings.height}">\n'
+        ]
+        for row in range(int(ends[at]), int(ends[at + 1])):
+            x0, y0, x1, y1 = rounded[row]
+            class_code = int(work.class_code[row])
+            occluded = int(work.occlusion[row] > 0)
+            lines.append(
+                f'    <box label="{CLASSES[class_code]}" source="manual" occluded="{occluded}" '
+                f'xtl="{x0:.2f}" ytl="{y0:.2f}" xbr="{x1:.2f}" ybr="{y1:.2f}" z_order="0">\n'
+            )
+            if class_code in _ASKED_OCCLUSION:
+                lines.append(
+                    f'      <attribute name="occluded">{OCCLUSIONS[work.occlusion[row]]}</attribute>\n'
+                )
+            lines.append("    </box>\n")
+        lines.append("  </image>\n")
+        sink.file.write("".join(lines))
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _cvat_head(week: int, name: str) -> str:
+    updated = (START + timedelta(weeks=week, days=5)).isoformat(sep=" ")
+    asked = (
+        "<attribute><name>occluded</name><mutable>False</mutable><input_type>select</input_type>"
+        "<default_value>none</default_value><values>none\npartially\nheavily</values></attribute>"
+    )
+    labels = "".join(
+        f"<label><name>{class_}</name><color>#33ddff</color><type>rectangle</type>"
+        f"<attributes>{asked if code in _ASKED_OCCLUSION else ''}</attributes></label>"
+        for code, class_ in enumerate(CLASSES)
+    )
+    number = week * len(CVAT_CREW) + CVAT_CREW.index(name) + 1
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n  <meta>\n    <job>'
+        f"<id>{number}</id><size>0</size><mode>annotation</mode><overlap>0</overlap><bugtracker></bugtracker>"
+        f"<created>{updated}</created><updated>{updated}</updated><subset>default</subset>"
+        f"<assignee><username>{name}</username><email>{name}@crew-b.example</email></assignee>"
+        f"<labels>{labels}</labels></job>\n    <dumped>{updated}</dumped>\n  </meta>\n"
+    )

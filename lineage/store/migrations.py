@@ -1,0 +1,82 @@
+"""Every version that a store may have, what changed in it, and how to get there.
+
+A new store is created as the newest version. An older one is carried forward
+one version at a time, each step in a transaction of its own that also writes the
+new number; a newer one is refused. A step's statements are frozen once
+released: they may not use `tables`, which describes the newest version only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, text
+
+from lineage.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of the tables.
+
+    Parameters
+    ----------
+    number
+        1, 2, 3 ...
+    note
+        What changed, for the person whose store is carried forward.
+    upgrade
+        Turns a store of the version before into this one; None for the first.
+    """
+
+    number: int
+    note: str
+    upgrade: Callable[[Connection], None] | None = None
+
+
+VERSIONS: Sequence[Version] = (Version(1, "the first tables"),)
+
+
+def newest(versions: Sequence[Version] = VERSIONS) -> int:
+    """Return the number of the newest version."""
+    return versions[-1].number
+
+
+def refuse_newer(found: int, versions: Sequence[Version] = VERSIONS) -> None:
+    """Refuse a store that a later release of `lineage` wrote.
+
+    Raises
+    ------
+    Refused
+        ``store-newer``, with both numbers.
+    """
+    if found > newest(versions):
+        raise Refused(
+            "store-newer",
+            f"the store has version {found}, this lineage knows versions up to {newest(versions)}",
+            hint="use the lineage release that wrote it, or a later one",
+        )
+
+
+def migrate(
+    engine: Engine, found: int, *, versions: Sequence[Version] = VERSIONS
+) -> Sequence[Version]:
+    """Carry a store forward, and return the versions it went through.
+
+    Raises
+    ------
+    Refused
+        ``store-newer``: the store is newer than this release.
+    """
+    refuse_newer(found, versions)
+    steps = [version for version in versions if version.number > found]
+    for step in steps:
+        with engine.begin() as connection:
+            if step.upgrade is not None:
+                step.upgrade(connection)
+            connection.execute(
+                text("UPDATE store_info SET value = :number WHERE key = 'version'"),
+                {"number": str(step.number)},
+            )
+    return steps
