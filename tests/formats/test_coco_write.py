@@ -23,14 +23,23 @@ Json = dict[str, object]
 
 MASK = [[80.0, 100.0], [81.0, 10.0, 70.0, 10.0, 7829.0]]
 ROWS: list[Json] = [
-    {"asset": "b.jpg", "annotation": 12, "class": "cat", "kind": "box", "box": [10.1, 20.2, 10.1 + 20.3, 40.7]},
+    {
+        "asset": "b.jpg",
+        "annotation": 12,
+        "class": "cat",
+        "kind": "box",
+        "box": [10.1, 20.2, 10.1 + 20.3, 40.7],
+    },
     {
         "asset": "a.jpg",
         "annotation": 11,
         "class": "dog",
         "kind": "polygon",
         "box": [0.0, 0.0, 40.0, 30.0],
-        "geometry": [[0.0, 0.0, 10.0, 0.0, 10.0, 10.0], [30.0, 20.0, 40.0, 20.0, 40.0, 30.0, 30.0, 30.0]],
+        "geometry": [
+            [0.0, 0.0, 10.0, 0.0, 10.0, 10.0],
+            [30.0, 20.0, 40.0, 20.0, 40.0, 30.0, 30.0, 30.0],
+        ],
         "attributes": '{"name":"É","occluded":true}',
         "labelled_at": datetime(2024, 5, 6, 7, 8, 9, 250_000, tzinfo=UTC),
     },
@@ -115,13 +124,23 @@ def test_every_annotation_carries_where_it_came_from(tmp_path: Path) -> None:
     assert told[3]["origin"] == "assisted"
     found = {row["source_id"]: row for row in read_back(path)}
     kept = json.loads(str(found["11"]["extra"]))["attributions"]
-    assert kept == {"annotation": 11, "revision": 100, "batch": "b-1", "schema": "pets@1.0", "stage": "final"}
+    assert kept == {
+        "annotation": 11,
+        "revision": 100,
+        "batch": "b-1",
+        "schema": "pets@1.0",
+        "stage": "final",
+    }
 
 
-def test_images_and_classes_are_numbered_by_name_and_annotations_by_the_ledger(tmp_path: Path) -> None:
+def test_images_and_classes_are_numbered_by_name_and_annotations_by_the_ledger(
+    tmp_path: Path,
+) -> None:
     path, _ = written(tmp_path, ROWS, ["c.jpg", "a.jpg"])
     document = json.loads(path.read_text("utf-8"))
-    images = [(row["id"], row["file_name"], row["width"], row["height"]) for row in document["images"]]
+    images = [
+        (row["id"], row["file_name"], row["width"], row["height"]) for row in document["images"]
+    ]
     assert images == [(1, "a.jpg", 100, 80), (2, "b.jpg", 100, 80), (3, "c.jpg", 100, 80)]
     assert [(row["id"], row["name"]) for row in document["categories"]] == [
         (1, "cat"), (2, "dog"), (3, "person"),
@@ -243,21 +262,26 @@ def test_no_corner_is_off_by_more_than_its_last_bit(a: float, b: float) -> None:
 )
 def test_polygon_areas_agree_with_the_shoelace_formula(polygons: list[list[list[int]]]) -> None:
     # points on a parabola's graph, so that every number of them has its own area
-    rings = [[[float(v) for x in ring for v in (x, x * x % 37)] for ring in rings] for rings in polygons]
+    rings = [
+        [[float(v) for x in ring for v in (x, x * x % 37)] for ring in rings] for rings in polygons
+    ]
     expected = []
     for polygon in rings:
         total = 0.0
         for ring in polygon:
             points = list(zip(ring[0::2], ring[1::2], strict=True))
             twice = sum(
-                x * v - u * y for (x, y), (u, v) in zip(points, points[1:] + points[:1], strict=True)
+                x * v - u * y
+                for (x, y), (u, v) in zip(points, points[1:] + points[:1], strict=True)
             )
             total += abs(twice) / 2
         expected.append(total)
     assert polygon_areas(rings).tolist() == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("name", ["taco/v3-a35e9445.json", "voc100/coco_format_v1/instances_default.json"])
+@pytest.mark.parametrize(
+    "name", ["taco/v3-a35e9445.json", "voc100/coco_format_v1/instances_default.json"]
+)
 def test_a_published_file_survives_reading_writing_and_reading(
     shared_data: Path, tmp_path: Path, name: str
 ) -> None:

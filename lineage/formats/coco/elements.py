@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -40,8 +41,8 @@ class Category(msgspec.Struct):
     name: str | None = None
 
 
-class Annotation(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """An annotation with no keys but these; others come by way of `decoded`."""
+class Plain(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """An annotation that holds the format's own keys and no others: most do."""
 
     id: Id = None
     image_id: Id = None
@@ -53,6 +54,11 @@ class Annotation(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
     ignore: int | bool | None = None
     keypoints: list[float] | None = None
     num_keypoints: int | None = None
+
+
+class Annotation(Plain, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """An annotation with keys that exporters add; unknown ones come by way of `decoded`."""
+
     score: float | None = None
     attributes: dict[str, object] | None = None
     attributions: dict[str, object] | None = None
@@ -73,30 +79,34 @@ class _Open(Annotation, forbid_unknown_fields=False, omit_defaults=True, gc=Fals
 
 _KNOWN = frozenset(field.encode_name for field in msgspec.structs.fields(Annotation)) - {"(others)"}
 _ESSENTIAL = ("id", "image_id", "category_id", "bbox", "segmentation", "keypoints")
+_PLAIN = msgspec.json.Decoder(list[Plain])
 _STRICT = msgspec.json.Decoder(list[Annotation])
 _DEAF = msgspec.json.Decoder(list[_Open])
 _KEYED = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
 
-def decoded(group: bytes, path: Path, index: int) -> list[Annotation | Odd]:
+def decoded(group: bytes, path: Path, index: int) -> Sequence[Plain | Odd]:
     """Decode a group of annotations, keys of the exporter's own kept in ``others``.
+
+    All of a group are `Plain`, or all but the odd ones are `Annotation`.
 
     Raises
     ------
     BadInput
         ``unreadable-json`` or ``not-utf8``: the group is no JSON, whatever its elements.
     """
-    try:
-        return list(_STRICT.decode(group))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
+    for decoder in (_PLAIN, _STRICT):
+        try:
+            return decoder.decode(group)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
     try:
         found = _DEAF.decode(group)
         for annotation, values in zip(found, _KEYED.decode(group), strict=True):
             unknown = values.keys() - _KNOWN
             if unknown:
                 annotation.others = {k: msgspec.json.decode(values[k]) for k in sorted(unknown)}
-        return list(found)
+        return found
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         elements = whole(group, dict, path, index)
     return [_annotation(element) for element in elements]
@@ -124,11 +134,11 @@ def _encodable(element: T | Odd) -> T | Odd:
     return element
 
 
-def text_of(annotation: Annotation) -> str:
+def text_of(annotation: Plain) -> str:
     """Return an annotation as JSON text, with the keys that no field holds."""
     found: dict[str, object] = msgspec.to_builtins(annotation)
-    found.pop("(others)", None)
-    return json.dumps(found | (annotation.others or {}), ensure_ascii=False)
+    others = found.pop("(others)", None) and annotation.others  # type: ignore[attr-defined]
+    return json.dumps(found | (others or {}), ensure_ascii=False)
 
 
 def _annotation(element: dict[str, object] | Odd) -> Annotation | Odd:

@@ -11,7 +11,7 @@ from operator import attrgetter
 import msgspec
 import pyarrow as pa
 
-from lineage.formats.coco.elements import Annotation
+from lineage.formats.coco.elements import Annotation, Plain
 from lineage.formats.names import moment
 from lineage.terms import Origin
 
@@ -20,6 +20,39 @@ _TIMES = ("labelled_at", "annotated_at", "updated_at", "created_at")
 _IN_COLUMNS = ("annotator", "labelled_at", "origin")
 _NAMING = ("annotator", "attributions", "created_by", "attributes", "others")
 _EXPONENT = re.compile(r"\d[eE][-+]?\d")
+
+
+def told(
+    rows: Sequence[Plain], shapes: Mapping[int, dict[str, object]], fallback: str | None
+) -> tuple[dict[str, object], int]:
+    """Return the columns that are not geometry, and how many labels tell only naive times.
+
+    Parameters
+    ----------
+    rows
+        Annotations of one group; see `elements.decoded`.
+    shapes
+        What their geometry leaves over, by position.
+    fallback
+        The handle for those that name nobody.
+    """
+    rich = [row for row in rows if isinstance(row, Annotation)]
+    if not rich:
+        origin, extra = Origin.HUMAN.value, extras(rows, shapes, ())
+        return {"annotator": fallback, "attributes": "{}", "origin": origin, "extra": extra}, 0
+    people = annotators(rich, fallback)
+    when = times(rich)
+    values: dict[str, object] = {
+        "annotator": people,
+        "attributes": attributes(rich),
+        "origin": origins(rich, people),
+        "labelled_at": when.at,
+        "created_by": _handles(rich, "created_by"),
+        "updated_by": _handles(rich, "updated_by"),
+        "score": pa.array([a.score for a in rich], pa.float64()),
+        "extra": extras(rich, shapes, when.left_over),
+    }
+    return values, when.n_naive
 
 
 def annotators(rows: Sequence[Annotation], fallback: str | None) -> list[str | None] | str | None:
@@ -103,7 +136,7 @@ def attributes(rows: Sequence[Annotation]) -> list[str] | str:
 
 
 def extras(
-    rows: Sequence[Annotation],
+    rows: Sequence[Plain],
     shapes: Mapping[int, dict[str, object]],
     left_over: Sequence[int],
 ) -> list[str | None] | None:
@@ -119,7 +152,8 @@ def extras(
         Positions of those whose times are to be kept as told.
     """
     touched = {*shapes, *left_over}
-    for name in ("iscrowd", "ignore", "attributions", "others"):
+    names = ("iscrowd", "ignore", "attributions", "others")
+    for name in names if rows and isinstance(rows[0], Annotation) else names[:2]:
         if _is_used(rows, name):
             touched.update(at for at, value in enumerate(map(attrgetter(name), rows)) if value)
     if not touched:
@@ -130,11 +164,6 @@ def extras(
         extra = _extra(rows[at], shapes.get(at), keeps_times=at in dated)
         found[at] = canonical(extra) if extra else None
     return found
-
-
-def handles(values: Sequence[str | int | None]) -> list[str | None] | None:
-    """Return handles as text, None where nobody is named."""
-    return [_handle(value) for value in values] if any(v is not None for v in values) else None
 
 
 def canonical(values: Mapping[str, object]) -> str:
@@ -158,7 +187,11 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _is_used(rows: Sequence[Annotation], name: str) -> bool:
+def _handles(rows: Sequence[Annotation], name: str) -> list[str | None] | None:
+    return list(map(_handle, map(attrgetter(name), rows))) if _is_used(rows, name) else None
+
+
+def _is_used(rows: Sequence[Plain], name: str) -> bool:
     """Tell whether any annotation has a value other than null, zero, or empty in a field."""
     return any(map(attrgetter(name), rows))
 
@@ -187,7 +220,7 @@ def _without_annotator(annotation: Annotation) -> dict[str, object]:
 
 
 def _extra(
-    annotation: Annotation, shape: dict[str, object] | None, *, keeps_times: bool
+    annotation: Plain, shape: dict[str, object] | None, *, keeps_times: bool
 ) -> dict[str, object]:
     a = annotation
     extra = dict(shape or {})
@@ -195,6 +228,8 @@ def _extra(
         extra["iscrowd"] = int(a.iscrowd)
     if a.ignore:
         extra["ignore"] = int(a.ignore)
+    if not isinstance(a, Annotation):
+        return extra
     if a.attributions:
         rest = {name: value for name, value in a.attributions.items() if name not in _IN_COLUMNS}
         extra |= {"attributions": rest} if rest else {}

@@ -14,7 +14,16 @@ from lineage import columns
 from lineage.errors import BadInput
 from lineage.formats import Chunk, ReadOptions
 from lineage.formats.coco import facts
-from lineage.formats.coco.elements import Annotation, Category, Id, Image, decoded, text_of, whole
+from lineage.formats.coco.elements import (
+    Annotation,
+    Category,
+    Id,
+    Image,
+    Plain,
+    decoded,
+    text_of,
+    whole,
+)
 from lineage.formats.coco.images import Images
 from lineage.formats.coco.shapes import shapes
 from lineage.formats.json_stream import Odd, Span, iter_groups, top_level
@@ -158,7 +167,7 @@ class _File:
                     raise BadInput("wrong-shape", f"{told}; expected one", where=where)
         self._classes = list(number_of)
 
-    def chunk(self, elements: Sequence[Annotation | Odd], position: int) -> Chunk:
+    def chunk(self, elements: Sequence[Plain | Odd], position: int) -> Chunk:
         """Turn annotations, the first of which stands at ``position``, into a chunk."""
         rows, place = self._told(elements, position)
         self._refuse_other_tasks(rows, place)
@@ -198,8 +207,8 @@ class _File:
         return self._bare(columns.empty(columns.ASSETS))
 
     def _told(
-        self, elements: Sequence[Annotation | Odd], position: int
-    ) -> tuple[list[Annotation], np.ndarray]:
+        self, elements: Sequence[Plain | Odd], position: int
+    ) -> tuple[list[Plain], np.ndarray]:
         rows = [element for element in elements if not isinstance(element, Odd)]
         place = np.arange(position, position + len(elements))
         if len(rows) < len(elements):
@@ -217,9 +226,11 @@ class _File:
             place = place[~is_odd]
         return rows, place
 
-    def _refuse_other_tasks(self, rows: Sequence[Annotation], place: np.ndarray) -> None:
+    def _refuse_other_tasks(self, rows: Sequence[Plain], place: np.ndarray) -> None:
         for at, annotation in enumerate(rows):
-            if annotation.others is None or annotation.bbox is not None:
+            if not isinstance(annotation, Annotation) or annotation.others is None:
+                continue
+            if annotation.bbox is not None:
                 continue
             for key, task in _OTHER_TASKS.items():
                 if key in annotation.others:
@@ -230,7 +241,7 @@ class _File:
                         where=f"{self._path}: /annotations/{place[at]}",
                     )
 
-    def _refuse_reference(self, row: Annotation, index: int, *, is_repeat: bool) -> None:
+    def _refuse_reference(self, row: Plain, index: int, *, is_repeat: bool) -> None:
         if is_repeat:
             rule, path, value, expected = "duplicate-id", "/id", row.id, "an id of its own"
         elif row.image_id not in self._images.number_of:
@@ -246,7 +257,7 @@ class _File:
         self._refuse(rule, row, index, path=path, value=value, expected=expected)
 
     def _refuse(
-        self, rule: str, row: Annotation, index: int, *, path: str, value: object, expected: str
+        self, rule: str, row: Plain, index: int, *, path: str, value: object, expected: str
     ) -> None:
         number = self._images.number_of.get(row.image_id)
         self._refusals.add(
@@ -262,7 +273,7 @@ class _File:
 
     def _labels(
         self,
-        rows: Sequence[Annotation],
+        rows: Sequence[Plain],
         geometry: Mapping[str, object],
         *,
         image: np.ndarray,
@@ -271,22 +282,14 @@ class _File:
         extra: Mapping[int, dict[str, object]],
     ) -> pa.RecordBatch:
         self._is_labelled[image] = True
-        people = facts.annotators(rows, self._fallback)
-        times = facts.times(rows)
-        self._losses["naive-time"] += times.n_naive
+        told, n_naive = facts.told(rows, extra, self._fallback)
+        self._losses["naive-time"] += n_naive
         values: dict[str, object] = {
             **geometry,
+            **told,
             "asset": _words(image, self._images.names),
-            "annotator": people,
             "class": _words(class_, self._classes),
-            "attributes": facts.attributes(rows),
-            "origin": facts.origins(rows, people),
             "source_id": _texts([a.id for a in rows]),
-            "labelled_at": times.at,
-            "created_by": facts.handles([a.created_by for a in rows]),
-            "updated_by": facts.handles([a.updated_by for a in rows]),
-            "score": pa.array([a.score for a in rows], pa.float64()),
-            "extra": facts.extras(rows, extra, times.left_over),
             "position": place,
         }
         return columns.batch_of(columns.LABELS, values, len(rows))

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from lineage import columns
 from lineage.formats.coco import rle
-from lineage.formats.coco.elements import Annotation, Rle
+from lineage.formats.coco.elements import Plain, Rle
 from lineage.terms import Kind
 
 _BBOX_TOLERANCE_PX = 1.0
@@ -70,7 +70,7 @@ class _Pile:
     flat: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
-def shapes(annotations: Sequence[Annotation], size: np.ndarray) -> Shapes:
+def shapes(annotations: Sequence[Plain], size: np.ndarray) -> Shapes:
     """Read the geometry of annotations.
 
     Parameters
@@ -101,7 +101,7 @@ def shapes(annotations: Sequence[Annotation], size: np.ndarray) -> Shapes:
     return Shapes(rows, kind, box, _geometry(piles, order), extra, refused)
 
 
-def _codes(annotations: Sequence[Annotation]) -> np.ndarray:
+def _codes(annotations: Sequence[Plain]) -> np.ndarray:
     segmentations = [a.segmentation for a in annotations]
     points = [a.keypoints for a in annotations]
     if not any(segmentations) and not any(points):
@@ -117,7 +117,7 @@ def _code(segmentation: list[list[float]] | Rle | None, points: list[float] | No
     return _POLYGON if segmentation and any(segmentation) else _BOX
 
 
-def _boxes(annotations: Sequence[Annotation], rows: np.ndarray, refused: list[Refused]) -> _Pile:
+def _boxes(annotations: Sequence[Plain], rows: np.ndarray, refused: list[Refused]) -> _Pile:
     found = [annotations[at].bbox for at in rows.tolist()]
     good = np.fromiter((b is not None and len(b) == 4 for b in found), bool, len(found))
     for at in np.flatnonzero(~good).tolist():
@@ -134,7 +134,7 @@ def _corners(boxes: list[list[float]]) -> np.ndarray:
     return box
 
 
-def _polygons(annotations: Sequence[Annotation], rows: np.ndarray, refused: list[Refused]) -> _Pile:
+def _polygons(annotations: Sequence[Plain], rows: np.ndarray, refused: list[Refused]) -> _Pile:
     found = [cast(list[list[float]], annotations[at].segmentation) for at in rows.tolist()]
     n_lists = np.fromiter(map(len, found), np.int64, len(found))
     rings = list(chain.from_iterable(found))
@@ -171,7 +171,7 @@ def _hulls(x: np.ndarray, y: np.ndarray, n_points: np.ndarray) -> np.ndarray:
 
 
 def _masks(
-    annotations: Sequence[Annotation], rows: np.ndarray, size: np.ndarray, refused: list[Refused]
+    annotations: Sequence[Plain], rows: np.ndarray, size: np.ndarray, refused: list[Refused]
 ) -> _Pile:
     kept, boxes, parts = [], [], []
     for row in rows.tolist():
@@ -208,9 +208,7 @@ def _mask(mask: Rle, size: np.ndarray, row: int) -> tuple[tuple[float, ...], np.
     return hull, np.concatenate([[height, width], runs]).astype(np.float64)
 
 
-def _keypoints(
-    annotations: Sequence[Annotation], rows: np.ndarray, refused: list[Refused]
-) -> _Pile:
+def _keypoints(annotations: Sequence[Plain], rows: np.ndarray, refused: list[Refused]) -> _Pile:
     found = [cast(list[float], annotations[at].keypoints) for at in rows.tolist()]
     lengths = np.fromiter(map(len, found), np.int64, len(found))
     is_bad = lengths % 3 != 0
@@ -227,7 +225,7 @@ def _keypoints(
 
 
 def _finite(
-    annotations: Sequence[Annotation],
+    annotations: Sequence[Plain],
     rows: np.ndarray,
     box: np.ndarray,
     code: np.ndarray,
@@ -261,7 +259,7 @@ def _offsets(lengths: np.ndarray) -> pa.Array:
 
 
 def _extra(
-    annotations: Sequence[Annotation], rows: np.ndarray, hull: np.ndarray, code: np.ndarray
+    annotations: Sequence[Plain], rows: np.ndarray, hull: np.ndarray, code: np.ndarray
 ) -> dict[int, dict[str, object]]:
     """Keep a box that its own outline contradicts, an outline beside key points, unseen points."""
     extra: dict[int, dict[str, object]] = {}
