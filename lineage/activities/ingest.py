@@ -114,10 +114,7 @@ def import_labels(
     sources = tuple(record.source_file(project, path) for path in paths)
     format_name = _format_of(paths, how.format)
     with project.store.reading() as connection:
-        seen = read.source_digests(connection, batch)
-        if all(source.digest in seen for source in sources) and _same_way(
-            connection, max(seen[source.digest] for source in sources), how, target.schema
-        ):
+        if _is_repeat(connection, batch, sources, how, target.schema):
             return _repeat(project, connection, batch, format_name, target.schema, sources)
     folder = Path(tempfile.mkdtemp(prefix="import-", dir=project.root / ".lineage"))
     try:
@@ -212,12 +209,24 @@ def _parameters(job: emit.Job, how: ImportOptions) -> dict[str, object]:
     }
 
 
-def _same_way(connection: read.Connection, seq: int, how: ImportOptions, schema: str) -> bool:
-    entry = next((a for a in read.activities(connection, after=seq - 1) if a.seq == seq), None)
-    if entry is None:
+def _is_repeat(
+    connection: read.Connection,
+    batch: str,
+    sources: Sequence[SourceFile],
+    how: ImportOptions,
+    schema: str,
+) -> bool:
+    # Only the batch's newest import may be skipped by its bytes: an older export that comes back
+    # takes the batch back to what it says.
+    seen = read.source_digests(connection, batch)
+    newest = max(seen.values(), default=0)
+    if any(seen.get(source.digest) != newest for source in sources):
         return False
+    entry = next(
+        (a for a in read.activities(connection, after=newest - 1) if a.seq == newest), None
+    )
     asked = {"schema": schema, "stage": how.stage.value, "whole": how.is_whole}
-    return all(entry.parameters.get(name) == value for name, value in asked.items())
+    return entry is not None and all(entry.parameters.get(k) == v for k, v in asked.items())
 
 
 def _repeat(

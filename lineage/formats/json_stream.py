@@ -24,17 +24,10 @@ GROUP_BYTES = 4 << 20
 MAX_ELEMENT_BYTES = 256 << 20
 MAX_DEPTH = 512
 
-_QUOTE, _BACKSLASH, _OPEN, _CLOSE, _COMMA, _COLON = range(1, 7)
-_CLASS_OF = np.zeros(256, np.uint8)
-for _code, _characters in (
-    (_QUOTE, b'"'),
-    (_BACKSLASH, b"\\"),
-    (_OPEN, b"{["),
-    (_CLOSE, b"}]"),
-    (_COMMA, b","),
-    (_COLON, b":"),
-):
-    _CLASS_OF[list(_characters)] = _code
+_OPEN, _CLOSE, _COMMA, _COLON = range(1, 5)
+_QUOTE = ord('"')
+_CLASS = {"{": _OPEN, "[": _OPEN, "}": _CLOSE, "]": _CLOSE, ",": _COMMA, ":": _COLON}
+_CLASS_OF = bytes(_CLASS.get(chr(byte), 0) for byte in range(256))
 
 T = TypeVar("T")
 
@@ -61,7 +54,17 @@ class _Marks:
     position: np.ndarray
     kind: np.ndarray
     depth: np.ndarray
-    quotes: np.ndarray
+    is_quote: np.ndarray
+
+    def quotes(self) -> np.ndarray:
+        """Return where strings begin and end."""
+        return np.flatnonzero(self.is_quote)
+
+    def last_quotes(self) -> np.ndarray:
+        """Return the last two of `quotes`, without looking at all bytes if they are near the end."""
+        near = max(len(self.is_quote) - 4096, 0)
+        found = np.flatnonzero(self.is_quote[near:])[-2:] + near
+        return found if len(found) == 2 else self.quotes()[-2:]
 
 
 class _Scanner:
@@ -77,44 +80,56 @@ class _Scanner:
 
         ``depth`` is that around a mark: for an opening bracket before it, for a closing one after.
         """
-        codes = _CLASS_OF[np.frombuffer(block, np.uint8)]
-        position = np.flatnonzero(codes)
+        is_quote = np.frombuffer(block, np.uint8) == _QUOTE
+        self._drop_escaped(is_quote, block)
+        inside = _odd_so_far(is_quote)
+        if self._in_string:
+            inside ^= 1
+        if len(inside):
+            self._in_string = bool(inside[-1])
+        codes = np.frombuffer(block.translate(_CLASS_OF), np.uint8)
+        position = np.flatnonzero((codes & (inside - 1)) != 0)
         kind = codes[position]
-        is_quote = kind == _QUOTE
-        is_quote &= ~self._is_escaped(position, kind, len(block))
-        n_before = np.cumsum(is_quote) - is_quote
-        is_outside = (n_before + self._in_string) % 2 == 0
-        quotes = position[is_quote]
-        self._in_string = bool((len(quotes) + self._in_string) % 2)
-        keep = is_outside & (kind >= _OPEN)
-        position, kind = position[keep], kind[keep]
-        step = (kind == _OPEN).astype(np.int64) - (kind == _CLOSE)
-        after = self.depth + np.cumsum(step)
+        step = (kind == _OPEN).astype(np.int32) - (kind == _CLOSE)
+        after = np.cumsum(step, dtype=np.int32)
+        after += self.depth
         if len(after):
             self.depth = int(after[-1])
-        return _Marks(position, kind, np.where(kind == _OPEN, after - 1, after), quotes)
+        after -= kind == _OPEN
+        return _Marks(position, kind, after, is_quote)
 
-    def _is_escaped(self, position: np.ndarray, kind: np.ndarray, n_bytes: int) -> np.ndarray:
-        is_backslash = kind == _BACKSLASH
-        if not is_backslash.any():
-            escaped = (position == 0) & (self._n_backslashes % 2 == 1)
-            self._n_backslashes = 0 if n_bytes else self._n_backslashes
-            return escaped
-        # a run of backslashes escapes what follows it when its length is odd
-        starts_run = is_backslash.copy()
-        starts_run[1:] &= ~(is_backslash[:-1] & (np.diff(position) == 1))
-        run = np.cumsum(starts_run) - 1
-        length = np.bincount(run[is_backslash])
-        if is_backslash[0] and position[0] == 0:
+    def _drop_escaped(self, is_quote: np.ndarray, block: bytes) -> None:
+        """Unmark quotes that an odd run of backslashes precedes."""
+        if is_quote.size and is_quote[0] and self._n_backslashes % 2:
+            is_quote[0] = False
+        if b"\\" not in block:
+            self._n_backslashes = 0 if block else self._n_backslashes
+            return
+        at = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\\"))
+        is_first = np.diff(at, prepend=-2) != 1
+        starts = np.flatnonzero(is_first)
+        length = np.diff(starts, append=len(at))
+        if at[0] == 0:
             length[0] += self._n_backslashes
-        escaped = np.zeros(len(position), bool)
-        follows = np.flatnonzero(is_backslash[:-1] & ~is_backslash[1:] & (np.diff(position) == 1))
-        escaped[follows + 1] = length[run[follows]] % 2 == 1
-        if position[0] == 0 and not is_backslash[0]:
-            escaped[0] = self._n_backslashes % 2 == 1
-        ends = is_backslash[-1] and position[-1] == n_bytes - 1
-        self._n_backslashes = int(length[-1]) if ends else 0
-        return escaped
+        behind = at[starts + np.diff(starts, append=len(at)) - 1] + 1
+        within = behind < len(block)
+        is_quote[behind[within & (length % 2 == 1)]] = False
+        self._n_backslashes = 0 if within[-1] else int(length[-1])
+
+
+def _odd_so_far(flags: np.ndarray) -> np.ndarray:
+    """Return 1 where an odd number of flags is set up to and with a place: sixty-four at a time."""
+    padded = np.zeros(-(-len(flags) // 64) * 8, np.uint8)
+    packed = np.packbits(flags, bitorder="little")
+    padded[: len(packed)] = packed
+    words = padded.view("<u8")
+    for shift in (1, 2, 4, 8, 16, 32):
+        words ^= words << np.uint64(shift)
+    is_odd = (words >> np.uint64(63)).astype(bool)
+    before = np.zeros(len(words), bool)
+    before[1:] = np.bitwise_xor.accumulate(is_odd[:-1]) if len(words) > 1 else False
+    words[before] ^= np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+    return np.unpackbits(padded, count=len(flags), bitorder="little")
 
 
 def top_level(path: Path, *, block_bytes: int = BLOCK_BYTES) -> dict[str, Span]:
@@ -134,20 +149,21 @@ def top_level(path: Path, *, block_bytes: int = BLOCK_BYTES) -> dict[str, Span]:
         key, value_at = "", -1
         last_quotes: list[int] = []
         for base, _, marks in _blocks(file, path, start, None, block_bytes):
-            wanted = np.flatnonzero(
-                ((marks.depth == 1) & ((marks.kind == _COLON) | (marks.kind == _COMMA)))
-                | ((marks.depth == 0) & (marks.kind == _CLOSE))
-            )
+            wanted = np.flatnonzero((marks.depth <= 1) & (marks.kind >= _CLOSE))
+            quotes = marks.quotes() if len(wanted) else marks.last_quotes()
             for i in wanted.tolist():
                 at = base + int(marks.position[i])
+                if marks.kind[i] == _CLOSE and marks.depth[i] == 1:
+                    continue
                 if marks.kind[i] == _COLON and value_at < 0:
-                    before = marks.quotes[marks.quotes < marks.position[i]][-2:]
+                    n_before = int(np.searchsorted(quotes, marks.position[i]))
+                    before = quotes[max(n_before - 2, 0) : n_before]
                     ends = (last_quotes + (base + before).tolist())[-2:]
                     key, value_at = _text_between(file, ends, path), at + 1
                 elif marks.kind[i] != _COLON and value_at >= 0:
                     spans[key] = _trimmed(file, value_at, at)
                     value_at = -1
-            last_quotes = (last_quotes + (base + marks.quotes[-2:]).tolist())[-2:]
+            last_quotes = (last_quotes + (base + quotes[-2:]).tolist())[-2:]
         return spans
 
 
