@@ -197,7 +197,7 @@ def _with_people(batch: pa.RecordBatch, people: _People | _Rehearsed) -> pa.Reco
         elif column.null_count == len(column):
             continue
         else:
-            named = people.pseudonyms(column.fill_null("") if False else column, None)
+            named = people.pseudonyms(column, None)
             named = pc.if_else(
                 pc.is_valid(column), named.cast(pa.string()), None
             ).dictionary_encode()

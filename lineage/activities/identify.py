@@ -21,7 +21,7 @@ from lineage.calc import geometry, matching
 from lineage.errors import BadInput
 from lineage.identity import row_hashes
 from lineage.segments import Ledger
-from lineage.terms import Identity
+from lineage.terms import ActivityKind, Identity
 
 CONTENT = ("class", "kind", *columns.BOX, "geometry", "attributes", "origin")
 """What makes two labels of one person on one image the same."""
@@ -131,14 +131,42 @@ def join(pieces: Sequence[Keys]) -> Keys:
 
 
 def prior_of(ledger: Ledger, batch: str, up_to: int) -> Prior | None:
-    """Return the live labels of a batch, None where it has none."""
+    """Return the live labels of a batch as their tool knows them, None where it has none.
+
+    A label that a migration carried to another schema version is compared as it was before: its
+    tool still has it under the old names.
+    """
     live = live_state(ledger, up_to)
-    wanted = ["revision", "annotation", "asset", "annotator", "source_id", *CONTENT]
-    rows = table(ledger, Selector(batches=(batch,)), wanted, up_to=up_to, live=live)
-    if rows.num_rows == 0:
+    selector = Selector(batches=(batch,))
+    named = table(ledger, selector, ["revision", "annotation", "seq"], up_to=up_to, live=live)
+    if named.num_rows == 0:
         return None
+    revision = named["revision"].to_numpy()
+    imported = _before_migrations(ledger, revision, named["seq"].to_numpy(), up_to)
+    shown = np.zeros_like(live.is_live)
+    shown[imported - 1] = True
+    wanted = ["revision", "asset", "annotator", "source_id", *CONTENT]
+    rows = table(ledger, selector, wanted, up_to=up_to, live=LiveState(shown, live.stage))
+    rows = rows.take(pa.array(np.searchsorted(rows["revision"].to_numpy(), imported)))
     keys = keys_of(rows, rows["asset"].to_numpy())
-    return Prior(keys, rows["revision"].to_numpy(), rows["annotation"].to_numpy(), live)
+    return Prior(keys, revision, named["annotation"].to_numpy(), live)
+
+
+def _before_migrations(
+    ledger: Ledger, revision: np.ndarray, seq: np.ndarray, up_to: int
+) -> np.ndarray:
+    """Return, per revision, the newest one at or before it that no migration made."""
+    kinds = {int(n): ledger.header(int(n))["kind"] for n in np.unique(seq)}
+    if ActivityKind.MIGRATE not in kinds.values():
+        return revision
+    history = ledger.read("revisions", ("revision", "supersedes", "seq"), up_to=up_to)
+    before = history["supersedes"].fill_null(0).to_numpy()
+    seq_of = history["seq"].to_numpy()
+    migrations = [n for n in np.unique(seq_of) if ledger.header(int(n))["kind"] == ActivityKind.MIGRATE]
+    found = revision.copy()
+    while (moved := np.isin(seq_of[found - 1], migrations)).any():
+        found[moved] = before[found[moved] - 1]
+    return found
 
 
 def all_new(n_rows: int) -> Plan:
