@@ -69,6 +69,10 @@ def rehearse(project: Project, job: Job, spool: Spool) -> Done:
     fresh = iter(range(head.asset + 1, head.asset + 1 + len(spool.assets)))
     keys = np.array([known.get(name) or next(fresh) for name in spool.assets.names], np.int64)
     people = _Rehearsed(names, job.format)
+    for labels in spool.labels():
+        people.pseudonyms(labels["annotator"], None)
+    for rows in spool.roster():
+        people.pseudonyms(rows["annotator"].dictionary_encode(), None)
     prior = identify.prior_of(project.ledger, job.batch, head.size)
     plan = _plan(spool, keys, people, prior, job.identity)
     return _done(spool, people, plan, len(plan.vanished) if job.is_whole else 0)

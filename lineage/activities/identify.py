@@ -162,7 +162,9 @@ def _before_migrations(
     history = ledger.read("revisions", ("revision", "supersedes", "seq"), up_to=up_to)
     before = history["supersedes"].fill_null(0).to_numpy()
     seq_of = history["seq"].to_numpy()
-    migrations = [n for n in np.unique(seq_of) if ledger.header(int(n))["kind"] == ActivityKind.MIGRATE]
+    migrations = [
+        n for n in np.unique(seq_of) if ledger.header(int(n))["kind"] == ActivityKind.MIGRATE
+    ]
     found = revision.copy()
     while (moved := np.isin(seq_of[found - 1], migrations)).any():
         found[moved] = before[found[moved] - 1]

@@ -58,7 +58,9 @@ class Status:
     project: str
     store: str
     checkpoint: Checkpoint | None
-    counts: Mapping[str, int]
+    n_assets: int
+    n_annotators: int
+    n_revisions: int
     n_live: int
     stages: Mapping[str, int]
     batches: Sequence[tuple[BatchRow, int]]
@@ -109,16 +111,21 @@ def status(project: Project, choice: Choice | None = None) -> Status:
     selector = selector_of(project, asked)
     stages: Counter[str] = Counter()
     by_batch: Counter[str] = Counter()
-    for batch in select.scan(project.ledger, selector, ("stage", "batch"), up_to=seq):
-        for name, tally in (("stage", stages), ("batch", by_batch)):
+    people: Counter[str] = Counter()
+    tallies = {"stage": stages, "batch": by_batch, "annotator": people}
+    for batch in select.scan(project.ledger, selector, list(tallies), up_to=seq):
+        for name, tally in tallies.items():
             for entry in batch[name].value_counts().to_pylist():
                 tally[entry["values"]] += entry["counts"]
     with project.store.reading() as connection:
+        counts = read.counts(connection, seq)
         return Status(
             project=project.settings.origin,
             store=project.store.label,
             checkpoint=project.ledger.checkpoint(),
-            counts=read.counts(connection),
+            n_assets=counts["asset"],
+            n_annotators=len(people),
+            n_revisions=counts["revision"],
             n_live=sum(stages.values()),
             stages=dict(stages),
             batches=[(row, by_batch[row.tag]) for row in read.batches(connection)],
@@ -150,7 +157,7 @@ def show(project: Project, annotation: int, as_of: str | None = None) -> Row:
     seq = position.resolve(project, as_of)
     with project.store.reading() as connection:
         rows = [r for r in read.annotation_revisions(connection, annotation) if _seq(r) <= seq]
-        events = read.annotation_stages(connection, annotation)
+        events = [e for e in read.annotation_stages(connection, annotation) if _seq(e) <= seq]
         entries = {entry.seq: entry for entry in read.activities(connection)}
     if not rows:
         raise NotFound(
@@ -158,6 +165,7 @@ def show(project: Project, annotation: int, as_of: str | None = None) -> Row:
             f"no annotation {annotation} on record",
             hint="lineage blame ASSET lists an image's annotations",
         )
+    _stand(rows, events)
     stages = [
         _entry_stage(row, entries[_seq(row)])
         for row in rows
@@ -190,7 +198,9 @@ def blame(project: Project, asset: str, as_of: str | None = None) -> Row:
                 "ambiguous-asset", f"{asset!r} may be any of {names}", hint="give the whole name"
             )
         rows = [r for r in read.asset_revisions(connection, found[0][0]) if _seq(r) <= seq]
+        events = [e for e in read.asset_stages(connection, found[0][0]) if _seq(e) <= seq]
         entries = {entry.seq: entry for entry in read.activities(connection)}
+    _stand(rows, events)
     histories: dict[int, list[Row]] = {}
     for row in rows:
         histories.setdefault(cast(int, row["annotation"]), []).append(row)
@@ -319,10 +329,17 @@ def _revision(row: Row, activity: str) -> Row:
     }
 
 
+def _stand(rows: Sequence[Row], events: Sequence[Row]) -> None:
+    newest = {event["revision"]: event["stage"] for event in events}
+    for row in rows:
+        row["stage"] = newest.get(row["revision"], row["entry_stage"])
+
+
 def _entry_stage(row: Row, entry: ActivityRow) -> Row:
     return {
         "revision": row["revision"],
-        "stage": entry.parameters.get("stage", row["stage"]),
+        "seq": row["seq"],
+        "stage": row["entry_stage"],
         "at": entry.at,
         "by": entry.agent,
         "basis": entry.kind,

@@ -15,7 +15,7 @@ _SUM_TOLERANCE = 1e-9
 
 
 def split_codes(keys: Sequence[str], fractions: Mapping[str, float], *, salt: str) -> np.ndarray:
-    """Return, per key, the index of its split in ``fractions``.
+    """Return, per key, the index of its split among the names of ``fractions``, sorted.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ def split_codes(keys: Sequence[str], fractions: Mapping[str, float], *, salt: st
     Notes
     -----
     A key's place is ``u``, the first eight bytes (big-endian) of SHA-256(salt NUL key) over 2**64;
-    its split is the first whose cumulative share exceeds ``u``. A key moves only when a boundary
-    passes over its place.
+    its split is the first, by name, whose cumulative share exceeds ``u``. A key moves only when a
+    boundary passes over its place; the order in which a file lists the splits is of no account.
     """
-    shares = list(fractions.values())
+    shares = [fractions[name] for name in sorted(fractions)]
     if not shares or min(shares) < 0 or abs(sum(shares) - 1) > _SUM_TOLERANCE:
         raise BadInput(
             "split-fractions",
@@ -90,4 +90,4 @@ def group_keys(names: Sequence[str], pattern: str | None) -> list[str]:
 
 def split_words(codes: np.ndarray, fractions: Mapping[str, float]) -> pa.DictionaryArray:
     """Return split codes as words."""
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), list(fractions))
+    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), sorted(fractions))

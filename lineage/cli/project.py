@@ -69,10 +69,10 @@ def status(
                 "project": found.project,
                 "store": found.store,
                 "checkpoint": size_root,
-                "n_assets": found.counts["asset"],
-                "n_annotators": found.counts["annotator"],
+                "n_assets": found.n_assets,
+                "n_annotators": found.n_annotators,
                 "n_annotations": found.n_live,
-                "n_revisions": found.counts["revision"],
+                "n_revisions": found.n_revisions,
                 "stages": found.stages,
                 "batches": rows,
                 "versions": found.versions,
@@ -84,10 +84,9 @@ def status(
         report.line(
             f"ledger      {found.checkpoint.size:,} activities, root {found.checkpoint.root[:16]}"
         )
-    told = (("asset", "images"), ("annotator", "annotators"), ("revision", "revisions"))
     report.line(
-        f"labels      {found.n_live:,} live annotations; "
-        + ", ".join(f"{found.counts[name]:,} {words}" for name, words in told)
+        f"labels      {found.n_live:,} live annotations by {found.n_annotators:,} annotators; "
+        f"{found.n_assets:,} images, {found.n_revisions:,} revisions"
     )
     stages = ", ".join(f"{stage} {n:,}" for stage, n in found.stages.items())
     report.line(f"stages      {stages or 'none'}")

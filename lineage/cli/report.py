@@ -56,10 +56,14 @@ def line(text: str = "") -> None:
 
 
 def table(
-    names: Sequence[str], rows: Sequence[Sequence[Cell]], *, more: str = "--json shows all"
+    names: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    more: str = "--json shows all",
+    most: int = MAX_ROWS,
 ) -> None:
-    """Print a table, its first 50 rows, numbers to the right; ``more`` says how to see the rest."""
-    shown = [[_cell(value) for value in row] for row in rows[:MAX_ROWS]]
+    """Print a table, its first ``most`` rows, numbers to the right; ``more`` says how to see the rest."""
+    shown = [[_cell(value) for value in row] for row in rows[:most]]
     right = [
         bool(rows) and all(isinstance(row[i], (int, float)) or row[i] is None for row in rows)
         for i in range(len(names))
@@ -71,8 +75,8 @@ def table(
             for cell, width, to_right in zip(row, widths, right, strict=True)
         )
         line("  ".join(cells).rstrip())
-    if len(rows) > MAX_ROWS:
-        line(f"... and {len(rows) - MAX_ROWS:,} more: {more}")
+    if len(rows) > most:
+        line(f"... and {len(rows) - most:,} more: {more}")
 
 
 def moment(value: object) -> str:

@@ -69,7 +69,7 @@ def log(
         return
     shown = ("seq", "at", "kind", "agent", "batch", *changes)
     table = [[row[name] for name in shown] for row in rows[:limit]]
-    report.table([name.removeprefix("n_") for name in shown], table)
+    report.table([name.removeprefix("n_") for name in shown], table, most=limit)
     if len(rows) > limit:
         report.line(f"... and {len(rows) - limit:,} older: --limit {len(rows)}")
 
@@ -140,6 +140,7 @@ def labels(
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
+    limit: Annotated[int, typer.Option(help="The first so many; --json shows all.")] = 50,
 ) -> None:
     """List the live labels that selectors choose."""
     from lineage.activities import position, trace
@@ -151,7 +152,7 @@ def labels(
     found = trace.labels(project, selector, position.resolve(project, as_of))
     n_total = found.num_rows
     names = session.names(project)
-    rows = (found if session.as_json else found.slice(0, report.MAX_ROWS)).to_pylist()
+    rows = (found if session.as_json else found.slice(0, limit)).to_pylist()
     for row in rows:
         row["annotator"] = names.get(row["annotator"], row["annotator"])
         row["box"] = [row.pop(side) for side in ("x_min", "y_min", "x_max", "y_max")]
@@ -159,9 +160,9 @@ def labels(
         report.print_json({"n": n_total, "labels": rows})
         return
     shown = ("annotation", "asset", "class", "kind", "box", "annotator", "batch", "stage")
-    report.table(shown, [[_shown(row[name]) for name in shown] for row in rows])
+    report.table(shown, [[_shown(row[name]) for name in shown] for row in rows], most=limit)
     if n_total > len(rows):
-        report.line(f"... and {n_total - len(rows):,} more: --json shows all")
+        report.line(f"... and {n_total - len(rows):,} more: --limit {n_total}")
 
 
 def sql(

@@ -68,7 +68,7 @@ def _views() -> list[str]:
         SELECT r.id AS revision, r.annotation_id AS annotation, r.seq, r.operation, r.supersedes,
                a.name AS asset, p.pseudonym AS annotator, c.name AS class, r.kind,
                r.x_min, r.y_min, r.x_max, r.y_max, d.document AS attributes, {stage} AS stage,
-               s.name || '@' || s.version AS schema, b.tag AS batch, r.origin, r.labelled_at
+               r.stage AS entry_stage, s.name || '@' || s.version AS schema, b.tag AS batch, r.origin, r.labelled_at
         FROM revision r
         JOIN annotation n ON n.id = r.annotation_id
         JOIN asset a ON a.id = n.asset_id

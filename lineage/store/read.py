@@ -242,11 +242,18 @@ def annotation_stages(connection: Connection, annotation: int) -> list[dict[str,
     """Return the stage events of one annotation's revisions, oldest first."""
     return _mappings(
         connection,
-        "SELECT e.revision_id AS revision, e.stage, t.at, p.pseudonym AS by, e.basis, e.comment "
-        "FROM revision r JOIN stage_event e ON e.revision_id = r.id "
-        "JOIN activity t ON t.seq = e.seq JOIN annotator p ON p.id = e.annotator_id "
-        "WHERE r.annotation_id = :key ORDER BY e.id",
+        f"{_STAGE_EVENTS} WHERE r.annotation_id = :key ORDER BY e.id",
         annotation,
+    )
+
+
+def asset_stages(connection: Connection, asset: int) -> list[dict[str, object]]:
+    """Return the stage events of the revisions of one asset, oldest first."""
+    return _mappings(
+        connection,
+        f"{_STAGE_EVENTS} JOIN annotation n ON n.id = r.annotation_id "
+        "WHERE n.asset_id = :key ORDER BY e.id",
+        asset,
     )
 
 
@@ -290,13 +297,21 @@ def versions(connection: Connection) -> list[dict[str, object]]:
     ]
 
 
-def counts(connection: Connection) -> dict[str, int]:
-    """Return the number of rows of the tables that ``status`` shows."""
-    tables = ("asset", "annotator", "annotation", "revision")
-    return {
-        name: connection.execute(text(f"SELECT COUNT(*) FROM {name}")).scalar_one()
-        for name in tables
+def counts(connection: Connection, up_to: int) -> dict[str, int]:
+    """Return the number of images and revisions on record at a place in the log."""
+    queries = {
+        "asset": "SELECT COUNT(*) FROM asset WHERE seq <= :seq",
+        "revision": "SELECT COALESCE(SUM(n_revisions), 0) FROM log_entry WHERE seq <= :seq",
     }
+    found = {n: connection.execute(text(q), {"seq": up_to}) for n, q in queries.items()}
+    return {name: int(rows.scalar_one()) for name, rows in found.items()}
+
+
+_STAGE_EVENTS = (
+    "SELECT e.revision_id AS revision, e.seq, e.stage, t.at, p.pseudonym AS by, e.basis, e.comment "
+    "FROM stage_event e JOIN revision r ON r.id = e.revision_id "
+    "JOIN activity t ON t.seq = e.seq JOIN annotator p ON p.id = e.annotator_id"
+)
 
 
 def _mappings(connection: Connection, query: str, key: int) -> list[dict[str, object]]:

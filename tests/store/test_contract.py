@@ -70,12 +70,8 @@ def test_both_stores_answer_alike(any_project: Project) -> None:
         ("add", None, [6.4, 4.8, 70.4, 52.8]),
         ("supersede", 1, [12.8, 4.8, 76.8, 52.8]),
     ]
-    assert trace.status(any_project).counts == {
-        "asset": 2,
-        "annotator": 4,
-        "annotation": 3,
-        "revision": 5,
-    }
+    status = trace.status(any_project)
+    assert (status.n_assets, status.n_revisions) == (2, 5)
 
 
 def test_a_store_rebuilt_from_segments_is_equal_row_by_row(
