@@ -145,23 +145,20 @@ def get(project: Project, tag: str) -> BatchRow:
     )
 
 
-def batch_for_import(project: Project, tag: str) -> tuple[BatchRow, LabelSchema]:
-    """Return a batch that may take labels, and the schema they are judged by.
+def schema_for_import(project: Project, row: BatchRow) -> LabelSchema:
+    """Return the schema by which the labels that come into a batch are judged.
 
     Raises
     ------
-    NotFound
-        ``no-batch``.
     Refused
-        ``batch-closed``, ``schema-not-locked`` or ``schema-changed``.
+        ``batch-closed``, ``schema-not-locked``, ``schema-retired`` or ``schema-changed``.
     """
-    row = get(project, tag)
     if row.state == BatchState.CLOSED:
-        raise Refused("batch-closed", f"batch {tag} is closed", hint="create another batch")
+        raise Refused("batch-closed", f"batch {row.tag} is closed", hint="create another batch")
     schema = schemas.get(project, row.schema)
     _refuse_unlocked(schema, BatchKind(row.kind))
     schemas.refuse_changed(project, schema)
-    return row, schemas.as_schema(schema)
+    return schemas.as_schema(schema)
 
 
 def _refuse_unlocked(row: read.SchemaRow, kind: BatchKind) -> None:

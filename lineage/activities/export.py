@@ -17,6 +17,7 @@ from lineage.activities.trace import Choice
 from lineage.errors import BadInput, Refused
 from lineage.formats import WriteReport
 from lineage.segments import parquet_writer
+from lineage.store import read
 
 
 def export(
@@ -123,6 +124,16 @@ def _restricted(project: Project, labels: pa.Table, asked: Choice) -> pa.Table:
     for name, values in {**selector.words(), "stage": selector.stages}.items():
         if values:
             mask &= np.asarray(pc.is_in(labels[name].cast(pa.string()), pa.array(values)))
+    if asked.asset:
+        with project.store.reading() as connection:
+            found = [read.find_assets(connection, name) for name in asked.asset]
+        names = pa.array([name for rows in found for _, name in rows], pa.string())
+        mask &= np.asarray(pc.is_in(labels["asset"].cast(pa.string()), names))
+    moment = labels.schema.field("labelled_at").type
+    for bound, holds in ((selector.since, pc.greater_equal), (selector.until, pc.less)):
+        if bound is not None:
+            is_within = holds(labels["labelled_at"], pa.scalar(bound, moment))
+            mask &= np.asarray(is_within.fill_null(False))
     return labels.filter(pa.array(mask))
 
 

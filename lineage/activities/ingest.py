@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lineage import formats
-from lineage.activities import emit, record
-from lineage.activities.batches import batch_for_import
+from lineage.activities import batches, emit, record
 from lineage.activities.context import Project
 from lineage.activities.record import Outcome, SourceFile, recording
 from lineage.activities.spool import Spool, fill
@@ -110,12 +109,13 @@ def import_labels(
     """
     how = options or ImportOptions()
     started = project.clock()
-    target, schema = batch_for_import(project, batch)
+    target = batches.get(project, batch)
     sources = tuple(record.source_file(project, path) for path in paths)
     format_name = _format_of(paths, how.format)
     with project.store.reading() as connection:
         if _is_repeat(connection, batch, sources, how, target.schema):
             return _repeat(project, connection, batch, format_name, target.schema, sources)
+    schema = batches.schema_for_import(project, target)
     folder = Path(tempfile.mkdtemp(prefix="import-", dir=project.root / ".lineage"))
     try:
         spool = fill(

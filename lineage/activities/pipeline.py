@@ -18,12 +18,23 @@ from lineage.terms import BatchKind, SchemaState, Stage
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A batch whose sources could not be imported, and why."""
+
+    batch: str
+    slug: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What the stage did."""
+    """What the stage did; a refused batch holds no other back."""
 
     schemas: tuple[str, ...]
     batches: tuple[str, ...]
     imports: tuple[ImportReport, ...]
+    refused: tuple[Refusal, ...]
 
 
 def ingest(project: Project) -> IngestReport:
@@ -32,18 +43,26 @@ def ingest(project: Project) -> IngestReport:
     Schema files that are new are added, and locked if a batch that is no pilot uses them; batches
     that are missing are created; sources are imported, those on record already changing nothing.
 
+    A batch whose sources fail (a torn file, a closed batch) is reported as refused; the others go in.
+
     Raises
     ------
-    BadInput
-        ``no-such-file``: a path of a source names no file; ``path-outside``: it leaves the project.
     Refused
         ``batch-differs``: a batch on record has another schema or kind than ``params.yaml`` says.
+    StoreFault
+        The store or the disk fails: nothing further is tried.
     """
     params = load_params(project.root)
     added = _schemas(project, params)
     created = [order.tag for order in params.ingest if _batch(project, order)]
-    reports = [report for order in params.ingest for report in _sources(project, order, params)]
-    return IngestReport(tuple(added), tuple(created), tuple(reports))
+    reports: list[ImportReport] = []
+    refused: list[Refusal] = []
+    for order in params.ingest:
+        try:
+            reports += _sources(project, order, params)
+        except (BadInput, Refused) as exc:
+            refused.append(Refusal(order.tag, exc.slug, str(exc), exc.hint))
+    return IngestReport(tuple(added), tuple(created), tuple(reports), tuple(refused))
 
 
 def _schemas(project: Project, params: Params) -> list[str]:

@@ -77,7 +77,7 @@ def counted_by(found: Changes) -> dict[str, list[dict[str, object]]]:
     Returns
     -------
     dict
-        Per dimension a list of ``{dimension: value, change: n, ...}``, most changed first.
+        Per dimension a list of ``{dimension: value, n_added: n, ...}``, most changed first.
     """
     table = found.table.set_column(
         found.table.schema.get_field_index("class_to"),
@@ -91,11 +91,14 @@ def counted_by(found: Changes) -> dict[str, list[dict[str, object]]]:
 
 def _tally(values: pa.ChunkedArray, change: pa.ChunkedArray, name: str) -> list[dict[str, object]]:
     plain = pa.table({name: values.cast(pa.string()), "change": change.cast(pa.string())})
+    kinds = [f"n_{change.value}" for change in Change if change is not Change.UNCHANGED]
     found: dict[str, dict[str, int]] = {}
     for row in plain.group_by([name, "change"]).aggregate([([], "count_all")]).to_pylist():
-        found.setdefault(row[name], {})[f"n_{row['change']}"] = row["count_all"]
+        found.setdefault(row[name], dict.fromkeys(kinds, 0))[f"n_{row['change']}"] = row[
+            "count_all"
+        ]
     ordered = sorted(found.items(), key=lambda entry: (-sum(entry[1].values()), entry[0]))
-    return [{name: value, **dict(sorted(n.items()))} for value, n in ordered]
+    return [{name: value, **n} for value, n in ordered]
 
 
 def _compare(

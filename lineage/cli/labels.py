@@ -11,6 +11,7 @@ from lineage.cli import report
 from lineage.cli.choice import (
     Annotators,
     AsOf,
+    Assets,
     Batches,
     Classes,
     Schemas,
@@ -98,9 +99,10 @@ def ingest(ctx: typer.Context) -> None:
                 "schemas": done.schemas,
                 "batches": done.batches,
                 "imports": [_import_document(entry) for entry in done.imports],
+                "refused": done.refused,
             }
         )
-        return
+        raise typer.Exit(1 if done.refused else 0)
     rows = [
         (
             i.batch,
@@ -130,6 +132,11 @@ def ingest(ctx: typer.Context) -> None:
     for entry in done.imports:
         if entry.by_rule:
             report.line(f"{entry.batch}: {_rules(entry)}; the whole table: {entry.violations_path}")
+    for refusal in done.refused:
+        report.line(f"batch {refusal.batch} was refused: {refusal.message} [{refusal.slug}]")
+        report.line(f"  help: {refusal.hint}")
+    if done.refused:
+        raise typer.Exit(1)
 
 
 @_assets.command("add")
@@ -172,6 +179,7 @@ def export(
     class_: Classes = None,
     stage: Stages = None,
     schema: Schemas = None,
+    asset: Assets = None,
     since: Since = None,
     until: Until = None,
     as_of: AsOf = None,
@@ -180,7 +188,7 @@ def export(
     from lineage.activities import export as exporting
 
     session = session_of(ctx)
-    asked = choice(batch, annotator, class_, stage, schema, None, since, until, as_of)
+    asked = choice(batch, annotator, class_, stage, schema, asset, since, until, as_of)
     done = exporting.export(session.open(), out, format, version=version, choice=asked, names=names)
     if session.as_json:
         report.print_json({"path": out, "format": format, **report.fields(done)})

@@ -102,11 +102,10 @@ def diff(
     for dimension, counted in by.items():
         if len(counted) > 1:
             report.line()
-            kinds = sorted({name for row in counted for name in row if name != dimension})
+            names_of_n = [name for name in counted[0] if name != dimension]
+            kinds = [name for name in names_of_n if any(row[name] for row in counted)]
             head = (dimension, *(kind.removeprefix("n_") for kind in kinds))
-            report.table(
-                head, [[row[dimension], *(row.get(k, 0) for k in kinds)] for row in counted]
-            )
+            report.table(head, [[row[dimension], *(row[k] for k in kinds)] for row in counted])
 
 
 @_version.command("list")
