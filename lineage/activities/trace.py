@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -285,10 +286,12 @@ def _pseudonym(people: Sequence[read.AnnotatorRow], name: str) -> str:
     if found:
         told = ", ".join(p.name for p in found)
         raise NotFound("no-annotator", f"{name!r} may be any of {told}", hint="give the whole name")
+    known = [p.handle or p.pseudonym for p in people]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     raise NotFound(
         "no-annotator",
-        f"no annotator {name!r} on record",
-        hint="lineage sql 'SELECT * FROM annotator'",
+        f"no annotator {name!r} on record" + (f"; near it: {', '.join(near)}" if near else ""),
+        hint="lineage sql 'SELECT * FROM person'",
     )
 
 
