@@ -74,7 +74,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PATH": path, "VIRTUAL_ENV": str(VENV), "DVC_NO_ANALYTICS": "true"}
 
 
-PYTEST = [str(BIN / "python"), "-m", "pytest", "-n", "2", "--dist", "loadgroup"]
+PYTEST = [str(BIN / "python"), "-m", "pytest", "-n", "2"]
 TEST = [[*PYTEST, "-m", "not slow"]]
 SLOW = [[*PYTEST, "-m", "slow"]]
 CHECK = [

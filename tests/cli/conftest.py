@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import os
@@ -95,11 +96,20 @@ def checkout(root: Path) -> Path:
 @pytest.fixture(scope="session")
 def built_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The README's main job, done; never changed, `world` copies it."""
-    root = checkout(tmp_path_factory.mktemp("demo") / "lineage")
-    checked(root, "lineage", "simulate", "--keep")
-    checked(root, "dvc", "repro")
-    checked(root, "git", "add", "-A")
-    checked(root, "git", "commit", "-qm", "first version")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    root = shared / "demo" / "lineage"
+    with (shared / "demo.lock").open("w") as lock:
+        # several workers share the one world: the first builds it, the others wait
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "built").exists():
+            root.parent.mkdir()
+            checkout(root)
+            checked(root, "lineage", "simulate", "--keep")
+            checked(root, "dvc", "repro")
+            (root / "built").touch()
+            checked(root, "git", "add", "-A")
+            checked(root, "git", "commit", "-qm", "first version")
     return root
 
 

@@ -12,8 +12,6 @@ import pytest
 
 from tests.cli.conftest import REPOSITORY, Ran, Run
 
-pytestmark = pytest.mark.xdist_group("world")
-
 _TOKEN = re.compile(r"[{}\[\],:]|<[a-z]+>|[a-z_0-9]+")
 Shape = Any
 

@@ -9,12 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.cli.conftest import REPOSITORY, shell
 from tests.exports import coco
-
-pytestmark = pytest.mark.xdist_group("world")
 
 README = (REPOSITORY / "README.md").read_text("utf-8")
 

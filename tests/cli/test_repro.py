@@ -11,8 +11,6 @@ import pytest
 
 from tests.cli.conftest import Run, checked, shell
 
-pytestmark = pytest.mark.xdist_group("world")
-
 
 def versions(run: Run, root: Path) -> list[str]:
     return [entry["name"] for entry in run(root, "--json", "version", "list").json["versions"]]
