@@ -23,7 +23,10 @@ _FACTS = ("width", "height", "digest", "n_bytes")
 
 @dataclass(frozen=True, slots=True)
 class AssetsReport:
-    """What became of the images of a directory."""
+    """What became of the images of a directory.
+
+    ``n_ambiguous`` counts images left apart from labels that name the end of several images' paths.
+    """
 
     n_images: int
     n_new: int
@@ -31,6 +34,7 @@ class AssetsReport:
     n_unchanged: int
     n_from_dvc: int
     n_hashed: int
+    n_ambiguous: int
     unreadable: tuple[tuple[str, str], ...]
 
 
@@ -65,7 +69,7 @@ def add(project: Project, folder: Path, *, prefix: str = "") -> AssetsReport:
     -----
     Where DVC tracks a file, its digest is taken from there, not computed again. An image is joined
     with the labels that name it, or, where no image has its whole name, with the one asset whose
-    name is the end of it.
+    name is the end of it; of several images that end in one name, none is joined.
     """
     if not folder.is_dir():
         raise BadInput("no-such-folder", f"no directory {folder}", hint="check the path")
@@ -76,17 +80,21 @@ def add(project: Project, folder: Path, *, prefix: str = "") -> AssetsReport:
     totals = {"new": 0, "joined": 0, "unchanged": 0, "dvc": 0, "hashed": 0, "images": 0}
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     parameters = {"folder": folder.name, "prefix": prefix, "n_files": len(paths)}
+    names = [prefix + _rel(path, folder) for path in paths]
     with project.store.reading() as connection:
-        if not _has_news(connection, folder, paths, prefix, tracked):
+        known, n_ambiguous = _known(connection, names)
+        titles = read.asset_names(connection, known.values())
+        if not _has_news(connection, folder, paths, names, known, tracked):
             n = len(paths)
-            return AssetsReport(n, 0, 0, n, sum(_rel(p, folder) in tracked for p in paths), 0, ())
+            n_from_dvc = sum(_rel(p, folder) in tracked for p in paths)
+            return AssetsReport(n, 0, 0, n, n_from_dvc, 0, n_ambiguous, ())
     with recording(project, ActivityKind.ASSETS_ADD, parameters=parameters) as activity:
         n_assets = activity.head.asset
         for start in range(0, len(paths), _CHUNK):
             images = list(
                 _measured(paths[start : start + _CHUNK], folder, prefix, tracked, unreadable)
             )
-            n_assets = _append(activity, images, n_assets, totals)
+            n_assets = _append(activity, images, known, titles, n_assets, totals)
             project.progress("images", start + len(images), len(paths))
         activity.outcome.update({f"n_{name}": n for name, n in totals.items()})
     return AssetsReport(
@@ -96,6 +104,7 @@ def add(project: Project, folder: Path, *, prefix: str = "") -> AssetsReport:
         totals["unchanged"],
         totals["dvc"],
         totals["hashed"],
+        n_ambiguous,
         tuple(unreadable),
     )
 
@@ -104,25 +113,48 @@ def _rel(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
+def _known(connection: read.Connection, names: Sequence[str]) -> tuple[dict[str, int], int]:
+    """Return the asset behind every name that has one, and how many names could claim one alike."""
+    known = read.asset_keys(connection, names)
+    taken = set(known.values())
+    claims: dict[int, list[str]] = {}
+    others = [name for name in names if name not in known]
+    for start in range(0, len(others), _CHUNK):
+        endings = {name: _endings(name) for name in others[start : start + _CHUNK]}
+        wanted = list(dict.fromkeys(end for ends in endings.values() for end in ends))
+        found = read.asset_keys(connection, wanted)
+        for name, ends in endings.items():
+            keys = {found[end] for end in ends if end in found} - taken
+            if len(keys) == 1:
+                claims.setdefault(keys.pop(), []).append(name)
+    known |= {claimants[0]: key for key, claimants in claims.items() if len(claimants) == 1}
+    return known, sum(len(claimants) for claimants in claims.values() if len(claimants) > 1)
+
+
+def _endings(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[i:]) for i in range(1, len(parts))]
+
+
 def _has_news(
     connection: read.Connection,
     folder: Path,
     paths: Sequence[Path],
-    prefix: str,
+    names: Sequence[str],
+    known: Mapping[str, int],
     tracked: Mapping[str, tuple[str, int]],
 ) -> bool:
     """Tell whether anything differs from the record, hashing only what DVC does not know."""
-    for start in range(0, len(paths), _CHUNK):
-        chunk = paths[start : start + _CHUNK]
-        known = read.asset_keys(connection, [prefix + _rel(path, folder) for path in chunk])
-        facts = read.asset_facts(connection, known.values())
-        for path in chunk:
-            have = facts.get(known.get(prefix + _rel(path, folder), 0), {})
-            if have.get("digest") is None or have.get("n_bytes") != path.stat().st_size:
-                return True
-            found = tracked.get(_rel(path, folder))
-            if have["digest"] != (found[0] if found else f"sha256:{file_sha256(path)}"):
-                return True
+    if any(name not in known for name in names):
+        return True
+    facts = read.asset_facts(connection, known.values())
+    for path, name in zip(paths, names, strict=True):
+        have = facts.get(known[name], {})
+        if have.get("digest") is None or have.get("n_bytes") != path.stat().st_size:
+            return True
+        found = tracked.get(_rel(path, folder))
+        if have["digest"] != (found[0] if found else f"sha256:{file_sha256(path)}"):
+            return True
     return False
 
 
@@ -151,13 +183,15 @@ def _measured(
 
 
 def _append(
-    activity: Recording, images: Sequence[_Image], n_assets: int, totals: dict[str, int]
+    activity: Recording,
+    images: Sequence[_Image],
+    known: Mapping[str, int],
+    titles: Mapping[int, str],
+    n_assets: int,
+    totals: dict[str, int],
 ) -> int:
-    known = read.asset_keys(activity.connection, [image.name for image in images])
-    for image in images:
-        if image.name not in known and (key := _by_ending(activity, image.name)) is not None:
-            known[image.name] = key
-    facts = read.asset_facts(activity.connection, known.values())
+    here = [known[image.name] for image in images if image.name in known]
+    facts = read.asset_facts(activity.connection, here)
     rows: list[tuple[object, ...]] = []
     for image in images:
         totals["images"] += 1
@@ -174,18 +208,10 @@ def _append(
             totals["unchanged"] += 1
             continue
         totals["joined"] += 1
-        rows.append((key, activity.seq, False, image.name, None, *values))
+        rows.append((key, activity.seq, False, titles[key], None, *values))
     if rows:
         named = dict(
             zip(columns.SEGMENT_ASSETS.names, map(list, zip(*rows, strict=True)), strict=True)
         )
         activity.append("assets", columns.batch_of(columns.SEGMENT_ASSETS, named))
     return n_assets
-
-
-def _by_ending(activity: Recording, name: str) -> int | None:
-    """Return the one asset whose name is the end of ``name``: labels often lack the folder."""
-    parts = name.split("/")
-    endings = ["/".join(parts[i:]) for i in range(1, len(parts))]
-    found = read.asset_keys(activity.connection, endings)
-    return next(iter(found.values())) if len(found) == 1 else None

@@ -159,6 +159,10 @@ def assets_add(
         f"{done.n_images:,} images: {done.n_new:,} new, {done.n_joined:,} already known from labels, "
         f"{done.n_unchanged:,} unchanged; {done.n_from_dvc:,} digests from DVC, {done.n_hashed:,} hashed"
     )
+    if done.n_ambiguous:
+        report.line(
+            f"{done.n_ambiguous:,} images share the end of a name that labels give: registered apart from them"
+        )
     if done.unreadable:
         report.table(("file", "problem"), done.unreadable)
         raise typer.Exit(1)

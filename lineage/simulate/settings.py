@@ -100,6 +100,11 @@ def from_params(params: Mapping[str, object]) -> WorldSettings:
         raise BadInput(
             "simulate-params", "a world needs an image, a week, and a scene to put it in"
         )
+    if not 0 <= settings.overlap_fraction <= 1:
+        raise BadInput(
+            "simulate-params",
+            f"overlap_fraction: {settings.overlap_fraction:g}, expected a fraction in [0, 1]",
+        )
     return settings
 
 

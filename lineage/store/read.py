@@ -214,6 +214,19 @@ def asset_keys(connection: Connection, names: Sequence[str]) -> dict[str, int]:
     return found
 
 
+def asset_names(connection: Connection, keys: Iterable[int]) -> dict[int, str]:
+    """Return the name of each asset."""
+    query = text("SELECT id, name FROM asset WHERE id IN :keys").bindparams(
+        bindparam("keys", expanding=True)
+    )
+    wanted = list(keys)
+    found: dict[int, str] = {}
+    for start in range(0, len(wanted), _IN_CLAUSE):
+        rows = connection.execute(query, {"keys": wanted[start : start + _IN_CLAUSE]})
+        found.update(_pairs(rows))
+    return found
+
+
 def asset_facts(connection: Connection, keys: Iterable[int]) -> dict[int, dict[str, object]]:
     """Return, per asset key, the newest known value of each fact."""
     names = ("uri", "width", "height", "digest", "n_bytes")

@@ -1,0 +1,91 @@
+"""What holds, given a history; against the plainest reading of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lineage.calc import rules, state
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[int, bool]]:
+    """Return (superseded revision or 0, is a retraction) of revisions 1, 2, 3 ..."""
+    rows: list[tuple[int, bool]] = []
+    tips: list[int] = []
+    for number in range(1, draw(st.integers(0, 30)) + 1):
+        if tips and draw(st.booleans()):
+            tip = draw(st.sampled_from(tips))
+            tips.remove(tip)
+            retracts = draw(st.booleans())
+            rows.append((tip, retracts))
+            if not retracts:
+                tips.append(number)
+        else:
+            rows.append((0, False))
+            tips.append(number)
+    return rows
+
+
+@given(histories())
+def test_live_is_what_nobody_superseded_and_nobody_retracted(rows: list[tuple[int, bool]]) -> None:
+    tips: set[int] = set()
+    for number, (before, retracts) in enumerate(rows, 1):
+        tips.discard(before)
+        if not retracts:
+            tips.add(number)
+    number = np.arange(1, len(rows) + 1)
+    before = np.array([row[0] for row in rows], np.int64)
+    found = state.live(number, before, np.array([row[1] for row in rows], bool))
+    assert set(number[found].tolist()) == tips
+
+
+@given(st.lists(st.tuples(st.integers(1, 12), st.integers(0, 4)), max_size=30))
+def test_the_newest_event_is_where_a_revision_stands(events: list[tuple[int, int]]) -> None:
+    revision = np.array([2, 3, 5, 8, 11])
+    entry = np.zeros(5, np.int8)
+    expected = {int(number): 0 for number in revision}
+    for number, stage in events:
+        if number in expected:
+            expected[number] = stage
+    who = np.array([number for number, _ in events], np.int64)
+    what = np.array([stage for _, stage in events], np.int8)
+    found = state.current_stage(revision, entry, who, what)
+    assert found.tolist() == list(expected.values())
+    assert entry.tolist() == [0] * 5
+
+
+numbers = st.sampled_from(
+    [-1e9, -3.0, -0.5, 0.0, 5.0, 20.0, 100.5, 103.0, float("nan"), float("inf")]
+)
+
+
+@given(st.lists(numbers, min_size=4, max_size=4), st.sampled_from([0.0, 100.0, 2e6, float("nan")]))
+def test_rules_judge_as_their_words_do(box: list[float], side: float) -> None:
+    one = np.array([box])
+    yes, no = np.array([True]), np.array([False])
+    size = np.array([side])
+    broken = {
+        name
+        for name, mask in rules.broken_rules(
+            one, size, size, has_box=yes, may_overhang=no, is_flat_allowed=no, edge_tolerance_px=1.0
+        ).items()
+        if mask[0]
+    }
+    x0, y0, x1, y1 = box
+    expected: set[str] = set()
+    if side <= 0 or side > 1e6:
+        expected.add("image-size")
+    if not np.isfinite(one).all():
+        expected.add("not-finite")
+    elif max(map(abs, box)) > 1e7:
+        expected.add("absurd-coordinate")
+    elif x1 < x0 or y1 < y0:
+        expected.add("inverted-box")
+    else:
+        if x1 == x0 or y1 == y0:
+            expected.add("zero-area")
+        if 0 < side <= 1e6 and (min(x0, y0) < -1 or max(x1, y1) > side + 1):
+            expected.add("outside-image")
+    assert broken == expected
