@@ -55,6 +55,8 @@ LABELS = pa.schema(
         pa.field("score", pa.float64()),
         pa.field("extra", pa.string()),  # canonical JSON of what the tool says besides
         pa.field("position", pa.int64(), nullable=False),  # index of the element in its source
+        pa.field("file", WORD),  # within a folder or archive; null: the source itself
+        pa.field("annotation", pa.int64()),  # the ledger's own number, in files that we wrote
     ]
 )
 """What a reader yields: one row a label, people by handle, nothing interned yet."""
@@ -82,6 +84,16 @@ ROSTER = pa.schema(
     ]
 )
 """Who was asked to label what, and what became of it."""
+
+COMPLETENESS = pa.schema(
+    [
+        pa.field("asset", pa.string(), nullable=False),
+        pa.field("class", pa.string()),  # null: every class of the schema
+        pa.field("state", pa.string(), nullable=False),  # terms.Completeness
+        pa.field("reason", pa.string()),  # of a skip, where the tool gives one
+    ]
+)
+"""How far an image is labelled, as its tool says; at most one row for each image and class."""
 
 VIOLATIONS = pa.schema(
     [
@@ -169,6 +181,18 @@ SEGMENT_ROSTER = pa.schema(
 )
 """A roster part of a segment; the newest row of (asset, annotator, batch) wins."""
 
+SEGMENT_COMPLETENESS = pa.schema(
+    [
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("asset", pa.int64(), nullable=False),
+        pa.field("class", WORD),  # null: every class of the batch's schema
+        pa.field("batch", WORD, nullable=False),
+        pa.field("state", WORD, nullable=False),  # terms.Completeness
+        pa.field("reason", pa.string()),
+    ]
+)
+"""A completeness part of a segment; the newest row of (asset, class, batch) wins."""
+
 DATASET = pa.schema(
     [
         pa.field("asset", pa.string(), nullable=False),
@@ -207,6 +231,18 @@ DATASET_ASSETS = pa.schema(
     ]
 )
 """One row an image of a dataset version: images that were looked at and are empty stand here too."""
+
+DATASET_COMPLETENESS = pa.schema(
+    [
+        pa.field("asset", pa.string(), nullable=False),
+        pa.field("class", WORD),  # null: every class of the batch's schema
+        pa.field("state", WORD, nullable=False),  # terms.Completeness
+        pa.field("reason", pa.string()),
+        pa.field("batch", WORD, nullable=False),
+        pa.field("split", WORD, nullable=False),
+    ]
+)
+"""How far a dataset version's images are labelled, sorted by split, asset name, batch, class."""
 
 DIFF = pa.schema(
     [

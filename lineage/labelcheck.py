@@ -235,8 +235,9 @@ def _table(labels: pa.RecordBatch, broken: list[_Broken], source: str) -> pa.Rec
     path = spread([entry.path for entry in broken])
     told = spread([entry.problem.value if entry.problem else "" for entry in broken])
     seen = [t or _seen(r, p) for t, r, p in zip(told, taken.to_pylist(), path, strict=True)]
+    files = taken["file"].to_pylist()
     values = {
-        "source": source,
+        "source": [source if file is None else f"{source}/{file}" for file in files],
         "position": taken["position"],
         "asset": taken["asset"].cast(pa.string()),
         "annotation": taken["source_id"],

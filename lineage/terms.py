@@ -52,6 +52,7 @@ class Identity(StrEnum):
     NEW = "new"
     ID = "id"
     CONTENT = "content"
+    AMBIGUOUS = "ambiguous"  # by content, and another candidate was almost as good
 
 
 class Origin(StrEnum):
@@ -119,6 +120,19 @@ class Presence(StrEnum):
     EMPTY = "empty"
     SKIPPED = "skipped"
     PENDING = "pending"
+
+
+class Completeness(StrEnum):
+    """How far the labelling of an image is, as its tool says: whole, or for one class.
+
+    Nothing on record is a state of its own: nobody said. A missing file is never `COMPLETE_EMPTY`.
+    """
+
+    NOT_STARTED = "not_started"
+    IN_PROGRESS = "in_progress"
+    COMPLETE = "complete"
+    COMPLETE_EMPTY = "complete_empty"
+    SKIPPED = "skipped"
 
 
 class Change(StrEnum):

@@ -25,6 +25,7 @@ LAYERS = {
     "cli": 4,
     "__main__": 5,
 }
+# where a foreign package may stand; a format of a tool may be YAML too (YOLO's data.yaml)
 ONLY_IN = {
     "sqlalchemy": "store",
     "sqlmodel": "store",
@@ -35,7 +36,7 @@ ONLY_IN = {
     "jsonschema": "labelschema",
     "referencing": "labelschema",
     "pyarrow.parquet": "segments",
-    "yaml": "settings",
+    "yaml": "settings formats",
     "tomllib": "settings",
     "typer": "cli",
     "rich": "cli",
@@ -84,7 +85,7 @@ def test_what_belongs_to_one_room_stays_there(path: Path) -> None:
     for name in imports(path):
         for module, owner in ONLY_IN.items():
             if name == module or name.startswith(module + "."):
-                assert room(path) == owner, f"{name} is for {owner} only"
+                assert room(path) in owner.split(), f"{name} is for {owner} only"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -15,7 +15,7 @@ from lineage.activities import version as versions
 from lineage.activities.context import Project
 from lineage.activities.trace import Choice
 from lineage.errors import BadInput, Refused
-from lineage.formats import WriteReport
+from lineage.formats import WriteOptions, WriteReport
 from lineage.segments import parquet_writer
 from lineage.store import read
 
@@ -64,7 +64,7 @@ def export(
         labels = _with_names(labels, trace.names_of(project))
     aside = out.with_name(f".{out.name}.new")
     try:
-        report = write(aside, labels, assets)
+        report = write(aside, labels, assets, WriteOptions())
         aside.replace(out)
     finally:
         aside.unlink(missing_ok=True)

@@ -25,7 +25,7 @@ SPOOLED = pa.schema(
     [
         pa.field("asset", pa.int64(), nullable=False),  # index into Spool.assets
         pa.field("source_class", columns.WORD),
-        *[field for field in columns.LABELS if field.name != "asset"],
+        *[field for field in columns.LABELS if field.name not in ("asset", "file")],
     ]
 )
 """A label that passed: its image by index, its class resolved."""
@@ -181,7 +181,9 @@ def _check(
     )
     violations.append(checked.violations)
     values = {
-        name: labels.column(name) for name in columns.LABELS.names if name not in ("asset", "class")
+        name: labels.column(name)
+        for name in columns.LABELS.names
+        if name not in ("asset", "class", "file")
     }
     values |= {
         "asset": pa.array(index),

@@ -1,8 +1,8 @@
 """The doors: one module for each tool's export, read into and written from Arrow.
 
 What lives here: everything that knows what a foreign file looks like. A reader
-turns a file into chunks of `columns.LABELS`, `columns.ASSETS` and
-`columns.ROSTER`, in pixels, people by the handle that the tool gives, ids as
+turns a file into chunks of `columns.LABELS`, `columns.ASSETS`,
+`columns.ROSTER` and `columns.COMPLETENESS`, in pixels, people by the handle that the tool gives, ids as
 the tool writes them; it invents neither a person nor a time. A writer turns
 dataset tables into a file that the tool reads and says what it could not
 carry. Percent, fractions, corner conventions and run-length dialects end here.
@@ -20,9 +20,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from lineage import columns
 from lineage.errors import BadInput
 
 CHUNK_ROWS = 65_536
+
+
+def _no_size(name: str) -> tuple[int, int] | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,26 @@ class ReadOptions:
         Handle by file name, for exports that come as one file a person.
     chunk_rows
         Labels in one chunk at most, save that one task or image is never split.
+    size_of
+        Width and height in px of an image by name, None where unknown: for formats that give
+        fractions and no sizes.
+    pixel_base
+        Number of the first pixel, 0 or 1, for formats that do not say (VOC); 1 also means that
+        the last pixel is included.
+    task
+        What rows mean where a format does not declare it (YOLO): ``auto``, ``detect``,
+        ``segment``, ``pose`` or ``obb``.
+    mapping
+        The document of a mapping file (``table``).
     """
 
     annotator: str | None = None
     annotator_of_file: Mapping[str, str] = field(default_factory=dict)
     chunk_rows: int = CHUNK_ROWS
+    size_of: Callable[[str], tuple[int, int] | None] = _no_size
+    pixel_base: int = 0
+    task: str = "auto"
+    mapping: Mapping[str, object] | None = None
 
     def fallback_annotator(self, path: Path) -> str | None:
         """Return the handle to use where ``path`` itself names nobody."""
@@ -59,6 +79,10 @@ class Chunk:
         asset may recur in later chunks; its facts then agree or are a violation of the caller's.
     losses
         What the reader saw and could not carry, counted: ``{"relation": 3}``.
+    completeness
+        Batch of `columns.COMPLETENESS`: what the tool says of how far each image is.
+    notes
+        What the reader took for granted, for the report: ``{"pixel-base": "0, the default"}``.
     """
 
     labels: pa.RecordBatch
@@ -66,33 +90,76 @@ class Chunk:
     roster: pa.RecordBatch
     violations: pa.RecordBatch
     losses: Mapping[str, int]
+    completeness: pa.RecordBatch = field(
+        default_factory=lambda: columns.empty(columns.COMPLETENESS)
+    )
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """What a writer is given besides labels and images.
+
+    Parameters
+    ----------
+    completeness
+        `columns.DATASET_COMPLETENESS`; an image that no row calls complete is never written as a
+        negative.
+    is_prelabels
+        Write suggestions for annotators to begin from, in formats that tell them from labels.
+    """
+
+    completeness: pa.Table = field(
+        default_factory=lambda: columns.DATASET_COMPLETENESS.empty_table()
+    )
+    is_prelabels: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WriteReport:
-    """What a writer wrote, and what its format has no room for."""
+    """What a writer wrote, and what its format has no room for.
+
+    Parameters
+    ----------
+    n_labels, n_assets
+        Written.
+    losses
+        What could not be carried, counted.
+    side_files
+        Files beside or within what was written that carry what the format cannot.
+    """
 
     n_labels: int
     n_assets: int
     losses: Mapping[str, int]
+    side_files: tuple[str, ...] = ()
 
 
 Reader = Callable[[Path, ReadOptions], Iterator[Chunk]]
-Writer = Callable[[Path, pa.Table, pa.Table], WriteReport]
+Writer = Callable[[Path, pa.Table, pa.Table, WriteOptions], WriteReport]
 
 READERS: Mapping[str, str] = {
     "label-studio": "lineage.formats.label_studio.read",
     "cvat": "lineage.formats.cvat.read",
     "coco": "lineage.formats.coco.read",
+    "voc": "lineage.formats.voc.read",
+    "yolo": "lineage.formats.yolo.read",
+    "labelbox": "lineage.formats.labelbox.read",
+    "table": "lineage.formats.table.read",
 }
 """Format name to the module whose ``read(path, options)`` is its reader."""
+
+TREES = frozenset({"voc", "yolo"})
+"""Formats of many small files: their readers take a folder whole, their writers make one."""
 
 WRITERS: Mapping[str, str] = {
     "label-studio": "lineage.formats.label_studio.write",
     "cvat": "lineage.formats.cvat.write",
     "coco": "lineage.formats.coco.write",
+    "voc": "lineage.formats.voc.write",
+    "yolo": "lineage.formats.yolo.write",
 }
-"""Format name to the module whose ``write(path, labels, assets)`` is its writer."""
+"""Format name to the module whose ``write(path, labels, assets, options)`` is its writer."""
 
 
 def reader(name: str) -> Reader:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineage import columns
-from lineage.formats import WriteReport
+from lineage.formats import WriteOptions, WriteReport
 from lineage.formats.coco import outlines
 from lineage.terms import Kind
 
@@ -51,7 +51,9 @@ class _Written(msgspec.Struct, gc=False, omit_defaults=True):
     num_keypoints: int | None = None
 
 
-def write(path: Path, labels: pa.Table, assets: pa.Table) -> WriteReport:
+def write(
+    path: Path, labels: pa.Table, assets: pa.Table, options: WriteOptions | None = None
+) -> WriteReport:
     """Write a data set as COCO; see `lineage.formats`.
 
     Parameters

@@ -13,7 +13,7 @@ from typing import TextIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lineage.formats import WriteReport
+from lineage.formats import WriteOptions, WriteReport
 from lineage.formats.cvat import attributes, masks
 from lineage.formats.cvat.declare import Label, labels_of, opening
 from lineage.formats.cvat.text import escaped, fit, quoted
@@ -32,7 +32,9 @@ _OF_IMAGE = ("asset", "width", "height", "split")
 Row = dict[str, object]
 
 
-def write(path: Path, labels: pa.Table, assets: pa.Table) -> WriteReport:
+def write(
+    path: Path, labels: pa.Table, assets: pa.Table, options: WriteOptions | None = None
+) -> WriteReport:
     """Write a data set as CVAT XML; see `lineage.formats`.
 
     Parameters

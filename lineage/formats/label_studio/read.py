@@ -240,8 +240,8 @@ class _File:
             "extra": _text(extra),
             "position": position,
         }
-        for name, value in row.items():
-            self._labels[name].append(value)
+        for name, column in self._labels.items():
+            column.append(row.get(name))
 
     def _learn(self, asset: str, size: tuple[int, int]) -> None:
         width, height, uri = self._assets[asset]

@@ -19,7 +19,7 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
-from lineage.formats import WriteReport
+from lineage.formats import WriteOptions, WriteReport
 from lineage.formats.label_studio import brush
 from lineage.formats.runs import mask_of
 from lineage.terms import Kind
@@ -36,9 +36,12 @@ _TYPES: Mapping[str, str] = {
 _CARRIED = ("annotation", "revision", "annotator", "batch", "schema", "stage")
 
 
-def write(path: Path, labels: pa.Table, assets: pa.Table) -> WriteReport:
+def write(
+    path: Path, labels: pa.Table, assets: pa.Table, options: WriteOptions | None = None
+) -> WriteReport:
     """Write tasks with annotations; see `lineage.formats`."""
-    return write_tasks(path, labels, assets)
+    how = options or WriteOptions()
+    return write_tasks(path, labels, assets, is_prelabels=how.is_prelabels)
 
 
 def write_tasks(
