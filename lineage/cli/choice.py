@@ -18,7 +18,7 @@ Assets = Annotated[list[str] | None, typer.Option("--asset", help="On these imag
 Since = Annotated[str | None, typer.Option(help="Labelled at or after this time.")]
 Until = Annotated[str | None, typer.Option(help="Labelled before this time.")]
 AsOf = Annotated[
-    str | None, typer.Option(help="As of a place in the log, a time, a version, or git:REVISION.")
+    str | None, typer.Option(help="As of a place in the log, a time, a version, git:REVISION or commit:SHA.")
 ]
 
 

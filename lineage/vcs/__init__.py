@@ -1,4 +1,4 @@
-"""Git and DVC, and nothing else knows them.
+"""Git and DVC, and nothing else knows them. The commits of a label file: `history`.
 
 Questions to Git go through GitPython; DVC is asked through its command, whose
 interface it keeps stable, and through its own files, whose form is documented.
