@@ -15,8 +15,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-_DD, _DK, _DN, _KK, _KN, _NN = range(6)
-
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -95,13 +93,24 @@ def tally(
         share=np.bincount(k, n / r[at], n_classes),
         mentions=np.bincount(k, mentioned, n_classes),
         coincidences=np.bincount(k, own, n_classes),
-        moments=_moments(of_unit[at], k, mentioned - own, mentioned, n_classes),
+        moments=cluster_moments(of_unit[at], k, mentioned - own, mentioned, n_classes),
     )
 
 
-def _moments(
+def cluster_moments(
     cluster: np.ndarray, k: np.ndarray, contradicted: np.ndarray, mentioned: np.ndarray, n: int
 ) -> np.ndarray:
+    """Return the moments of a `Tally` from counts by cluster and class.
+
+    Parameters
+    ----------
+    cluster, k
+        ndarrays of int64, shape (m,): image and class of each count; both may repeat.
+    contradicted, mentioned
+        ndarrays of float64, shape (m,).
+    n
+        How many classes there are.
+    """
     _, dense = np.unique(cluster, return_inverse=True)
     total = np.bincount(dense, mentioned)
     cells, code = np.unique(dense * np.int64(n) + k, return_inverse=True)
@@ -112,7 +121,7 @@ def _moments(
     for column, product in enumerate(products):
         found[:, column] = np.bincount(of, product, n)
     # clusters without a mention of k still carry their own mentions
-    found[:, _NN] = float((total * total).sum())
+    found[:, -1] = float((total * total).sum())
     return found
 
 
