@@ -260,14 +260,23 @@ def decode_group(group: bytes, kind: type[T], path: Path, index: int) -> list[T 
             hint="export the file again",
             where=str(path),
         ) from exc
-    return [_converted(element, kind) for element in elements]
+    return [converted(element, kind) for element in elements]
 
 
-def _converted(element: object, kind: type[T]) -> T | Odd:
+def converted(element: object, kind: type[T]) -> T | Odd:
+    """Return what Python's own parser made of an element as its type, or as `Odd`.
+
+    That parser lets halves of surrogate pairs pass, which are no text: no UTF-8 file can hold them.
+    """
+    text = json.dumps(element, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return Odd(json.dumps(element), "half a surrogate pair, which is no text")
     try:
         return msgspec.convert(element, kind)
     except msgspec.ValidationError as exc:
-        return Odd(json.dumps(element, ensure_ascii=False), str(exc))
+        return Odd(text, str(exc))
 
 
 def _refuse_bytes(group: bytes, path: Path, index: int) -> None:

@@ -5,5 +5,6 @@ What the format says: images, categories, annotations with a box
 column by column), key points. What it does not say: who, when, and whether an
 image without annotations was looked at. Exporters renumber ids, and many put
 keys of their own beside the standard ones; both are kept (`read`), and the
-provenance that has no place in the format stands under ``attributions`` (`write`).
+provenance that has no place in the format stands under ``attributions`` (`write`). How far an image
+is, is said by LVIS class by class and by what we wrote (`states`).
 """

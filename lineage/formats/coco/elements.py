@@ -25,13 +25,17 @@ class Rle(msgspec.Struct):
     counts: str | list[int]
 
 
-class Image(msgspec.Struct, gc=False):
+class Image(msgspec.Struct, omit_defaults=True, gc=False):
     """An image; everything but its id may be missing."""
 
     id: Id = None
     file_name: str | None = None
     width: float | None = None
     height: float | None = None
+    # what LVIS and what `write` say of how far an image is; read by `states`
+    neg_category_ids: object = None
+    not_exhaustive_category_ids: object = None
+    completeness: object = None
 
 
 class Category(msgspec.Struct):

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-import msgspec
 import pyarrow as pa
 
 from lineage.formats.coco.elements import Annotation, Plain
 from lineage.formats.names import moment
+from lineage.formats.texts import canonical
 from lineage.terms import Origin
 
 _ORIGINS = frozenset(origin.value for origin in Origin)
 _TIMES = ("labelled_at", "annotated_at", "updated_at", "created_at")
-_IN_COLUMNS = ("annotator", "labelled_at", "origin")
+_IN_COLUMNS = ("annotation", "annotator", "labelled_at", "origin")
+_MOST_ANNOTATIONS = 1 << 63
 _NAMING = ("annotator", "attributions", "created_by", "attributes", "others")
-_EXPONENT = re.compile(r"\d[eE][-+]?\d")
 
 
 def told(
@@ -50,9 +48,17 @@ def told(
         "created_by": _handles(rich, "created_by"),
         "updated_by": _handles(rich, "updated_by"),
         "score": pa.array([a.score for a in rich], pa.float64()),
+        "annotation": numbers(rich),
         "extra": extras(rich, shapes, when.left_over),
     }
     return values, when.n_naive
+
+
+def numbers(rows: Sequence[Annotation]) -> list[int | None] | None:
+    """Return the ledger's own number of each label that it wrote; None if the chunk has none."""
+    if not _is_used(rows, "attributions"):
+        return None
+    return [_number((a.attributions or {}).get("annotation")) for a in rows]
 
 
 def annotators(rows: Sequence[Annotation], fallback: str | None) -> list[str | None] | str | None:
@@ -166,21 +172,16 @@ def extras(
     return found
 
 
-def canonical(values: Mapping[str, object]) -> str:
-    """Return the one JSON text of an object: sorted keys, no spaces."""
-    text = msgspec.json.encode(values, order="sorted").decode()
-    if _EXPONENT.search(text):
-        # the two encoders differ in how they write exponents; the ledger's form is Python's
-        text = json.dumps(
-            json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
-    return text
-
-
 def _handle(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
     return str(value) or None
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 < value < _MOST_ANNOTATIONS else None
 
 
 def _text(value: object) -> str | None:

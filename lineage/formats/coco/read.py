@@ -13,7 +13,7 @@ import pyarrow as pa
 from lineage import columns
 from lineage.errors import BadInput
 from lineage.formats import Chunk, ReadOptions
-from lineage.formats.coco import facts
+from lineage.formats.coco import facts, states
 from lineage.formats.coco.elements import (
     Annotation,
     Category,
@@ -26,6 +26,7 @@ from lineage.formats.coco.elements import (
 )
 from lineage.formats.coco.images import Images
 from lineage.formats.coco.shapes import shapes
+from lineage.formats.completeness import States
 from lineage.formats.json_stream import Odd, Span, iter_groups, top_level
 from lineage.formats.refusals import Refusals
 from lineage.terms import Origin, Presence
@@ -47,8 +48,9 @@ def read(path: Path, options: ReadOptions) -> Iterator[Chunk]:
     """
     spans = _spans(path)
     file = _File(path, options)
-    yield from file.read_images(spans.get("images"))
+    # what images say of classes needs their names
     file.read_categories(spans.get("categories"))
+    yield from file.read_images(spans.get("images"))
     if "annotations" in spans:
         for index, group in iter_groups(path, spans["annotations"]):
             elements = decoded(group, path, index)
@@ -136,6 +138,8 @@ class _File:
         self._class_of: dict[Id, int] = {}
         self._seen = _Seen()
         self._is_labelled = np.zeros(0, bool)
+        self._states = States()
+        self._said_of: list[int] = []
         self._rostered: dict[str | None, set[int]] = {}
 
     def read_images(self, span: Span | None) -> Iterator[Chunk]:
@@ -143,9 +147,23 @@ class _File:
         if span is not None:
             for index, group in iter_groups(self._path, span):
                 found = whole(group, Image, self._path, index)
-                yield self._bare(self._images.learn(found, index, self._refusals))
+                assets = self._images.learn(found, index, self._refusals)
+                if any(key in group for key in states.KEYS):
+                    self._learn_states(found)
+                yield self._bare(assets)
         self._sizes = self._images.sizes()
         self._is_labelled = np.zeros(len(self._images), bool)
+
+    def _learn_states(self, found: Sequence[Image | Odd]) -> None:
+        for image in found:
+            number = None if isinstance(image, Odd) else self._images.number_of.get(image.id)
+            if number is None or isinstance(image, Odd):
+                continue
+            said, n_unknown = states.said_of(image, self._class_of, self._classes)
+            self._losses["completeness-unread"] += n_unknown
+            for class_, state, reason in said:
+                self._states.add(self._images.names[number], state, class_=class_, reason=reason)
+                self._said_of.append(number)
 
     def read_categories(self, span: Span | None) -> None:
         """Take in the classes; names may repeat, and then two ids are one class."""
@@ -201,7 +219,9 @@ class _File:
 
     def farewell(self) -> Chunk:
         """Return the last chunk: what the whole file adds up to."""
-        n_bare = int((~self._is_labelled).sum())
+        is_told = self._is_labelled.copy()
+        is_told[self._said_of] = True
+        n_bare = int((~is_told).sum())
         if n_bare:
             self._losses["image-without-labels"] += n_bare
         return self._bare(columns.empty(columns.ASSETS))
@@ -320,7 +340,10 @@ class _File:
 
     def _bare(self, assets: pa.RecordBatch) -> Chunk:
         no_labels, no_roster = columns.empty(columns.LABELS), columns.empty(columns.ROSTER)
-        return Chunk(no_labels, assets, no_roster, self._refusals.take(), self._take_losses())
+        losses = self._take_losses()
+        return Chunk(
+            no_labels, assets, no_roster, self._refusals.take(), losses, self._states.take()
+        )
 
     def _take_losses(self) -> dict[str, int]:
         losses, self._losses = {name: n for name, n in self._losses.items() if n}, Counter()

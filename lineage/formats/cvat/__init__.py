@@ -16,7 +16,9 @@ task's ``created`` and ``updated``, is no label's and is left alone.
 the names of a skeleton's points, and ``lineage``, the provenance that `write` puts on
 shapes. Shapes of source ``auto`` are a model's, so they are on nobody's roster. An image
 without shapes is on the roster, as empty, only where the export says that its job is
-completed and names who did it (an owner will not do); else it is counted as a loss.
+completed and names who did it (an owner will not do); how far an image is comes from the
+same words (`meta`), and from the file that `write` puts beside (`aside`). An image of which nothing
+is said is counted as a loss.
 
 Start reading at `read`; `document` is the parser, and the only place that sees XML.
 """

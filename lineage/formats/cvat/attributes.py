@@ -6,7 +6,16 @@ import json
 import math
 from collections.abc import Mapping
 
-LINEAGE = ("annotation", "revision", "annotator", "batch", "schema", "stage")
+LINEAGE = (
+    "annotation",
+    "revision",
+    "annotator",
+    "batch",
+    "schema",
+    "stage",
+    "origin",
+    "labelled_at",
+)
 """What `write` says about each shape, as attributes ``lineage_<word>``."""
 
 PREFIX = "lineage_"

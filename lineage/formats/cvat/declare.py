@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lineage.formats.cvat import attributes
 from lineage.formats.cvat.text import escaped
+from lineage.formats.forms import colour_of
 from lineage.terms import Kind
 
 _TYPES = {
@@ -50,10 +50,10 @@ def labels_of(
     documents
         Distinct (class, attributes).
     """
-    types: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for class_, kind in kinds:
-        types.setdefault(class_, set()).add(_TYPES[Kind(kind)])
-    values: dict[str, dict[str, list[object]]] = {class_: {} for class_ in types}
+        found.setdefault(class_, set()).add(kind)
+    values: dict[str, dict[str, list[object]]] = {class_: {} for class_ in found}
     for class_, document in documents:
         for name, value in json.loads(document).items():
             if name in attributes.OURS:
@@ -61,11 +61,17 @@ def labels_of(
             values[class_].setdefault(name, []).append(value)
     return {
         class_: Label(
-            min(types[class_]) if len(types[class_]) == 1 else "any",
+            shape_type(found[class_]),
             {name: _input(values[class_][name]) for name in sorted(values[class_])},
         )
-        for class_ in sorted(types)
+        for class_ in sorted(found)
     }
+
+
+def shape_type(kinds: Iterable[str]) -> str:
+    """Return the tool's word for shapes of these kinds, ``any`` for several words."""
+    types = {_TYPES[Kind(kind)] for kind in kinds}
+    return types.pop() if len(types) == 1 else "any"
 
 
 def _input(values: list[object]) -> Input:
@@ -88,7 +94,7 @@ def opening(labels: Mapping[str, Label], n_images: int) -> Iterator[str]:
     yield f"      <size>{n_images}</size>\n      <mode>annotation</mode>\n      <labels>\n"
     for name, label in labels.items():
         yield f"        <label>\n          <name>{escaped(name)}</name>\n"
-        yield f"          <color>{_colour(name)}</color>\n"
+        yield f"          <color>{colour_of(name)}</color>\n"
         yield f"          <type>{label.shape_type}</type>\n          <attributes>\n"
         for attribute, declared in label.inputs.items():
             # what a person says of one image may change in the next frame of a track
@@ -110,8 +116,3 @@ def _attribute(name: str, declared: Input, *, mutable: bool) -> str:
         f"              <values>{escaped(declared.values)}</values>\n"
         "            </attribute>\n"
     )
-
-
-def _colour(name: str) -> str:
-    # a colour that a label keeps from one export to the next, whatever labels stand beside it
-    return "#" + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:6]

@@ -6,8 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lineage.formats.cvat.document import Element
+from lineage.terms import Completeness
 
 _HOLDERS = ("task", "job", "project")
+_STATES = {
+    "new": Completeness.NOT_STARTED,
+    "in progress": Completeness.IN_PROGRESS,
+    "in_progress": Completeness.IN_PROGRESS,
+    "rejected": Completeness.IN_PROGRESS,
+    "validation": Completeness.IN_PROGRESS,
+    "completed": Completeness.COMPLETE,
+}
+"""The tool's words for the state of a job and the status of a task; ``annotation`` is what a task is from the start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +30,9 @@ class Task:
         Empty where the export has none (jobs).
     assignee, owner
         Handles; None where the export names nobody.
-    is_completed
-        The export says that all its images were dealt with.
+    state
+        How far all its images are, `COMPLETE` whether or not they have shapes; None where the
+        export does not say.
     width, height
         Of a video's frames, px.
     """
@@ -29,7 +40,7 @@ class Task:
     name: str
     assignee: str | None
     owner: str | None
-    is_completed: bool
+    state: Completeness | None
     width: str | None
     height: str | None
 
@@ -95,10 +106,15 @@ def _task(element: Element) -> Task:
         name=element.word("name"),
         assignee=_handle(element.child("assignee")),
         owner=_handle(element.child("owner")),
-        is_completed="completed" in (element.word("state"), element.word("status")),
+        state=_state(element),
         width=None if size is None else size.word("width"),
         height=None if size is None else size.word("height"),
     )
+
+
+def _state(element: Element) -> Completeness | None:
+    words = (element.word("state"), element.word("status"))
+    return next((_STATES[word] for word in map(str.lower, words) if word in _STATES), None)
 
 
 def _handle(element: Element | None) -> str | None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from lineage.errors import BadInput
 from lineage.formats import Chunk, ReadOptions
-from lineage.formats.cvat import attributes, document, shapes
+from lineage.formats.cvat import attributes, document, ours, shapes
+from lineage.formats.cvat.aside import said_beside
 from lineage.formats.cvat.document import Element
 from lineage.formats.cvat.meta import Meta, Task, meta_from_element
 from lineage.formats.cvat.rows import Rows, Told
-from lineage.formats.names import asset_name
+from lineage.formats.names import asset_name, moment
 from lineage.formats.refusals import Refusals
-from lineage.terms import Origin, Presence
+from lineage.terms import Completeness, Origin, Presence
 
 MODEL = "model"
 """Who made labels of source ``auto``: CVAT does not name the model."""
@@ -42,7 +43,8 @@ def read(path: Path, options: ReadOptions) -> Iterator[Chunk]:
     ------
     BadInput
         ``unreadable-xml``, ``not-utf8``, ``xml-forbidden``, ``too-deep``, ``too-large``,
-        ``wrong-shape``: see `document.elements`; or ``<meta>`` comes after what it is about.
+        ``wrong-shape``: see `document.elements`; or ``<meta>`` comes after what it is about, or the
+        completeness file beside it is none.
     """
     file = _File(path, options)
     for element in document.elements(path):
@@ -50,6 +52,10 @@ def read(path: Path, options: ReadOptions) -> Iterator[Chunk]:
         if file.rows and len(file.rows) + size > options.chunk_rows and element.tag != "meta":
             yield file.rows.take()
         file.take_in(element)
+    for asset, class_, state, reason in said_beside(path):
+        file.rows.states.add(asset, state, class_=class_, reason=reason)
+        if len(file.rows) >= options.chunk_rows:
+            yield file.rows.take()
     yield file.rows.take()
 
 
@@ -106,17 +112,32 @@ class _File:
         self.rows.losses.update(["unknown-image-attribute"] * len(given.keys() - _IMAGE))
         task = self._meta.task_of(given.get("task_id"))
         told = _place(given)
+        drawn: list[tuple[shapes.Shape, Element]] = []
         for index, element in enumerate(image.children):
             where = f"{path}/*[{index + 1}]"
             shape = self._shape(element, where, name, (width, height))
             if shape is not None:
-                self._label(shape, element, name, task, told, {})
-        if not image.children:
-            person, basis = self._author(task, {})
-            if task is not None and task.is_completed and person is not None and basis != "owner":
-                self.rows.add_answer(name, person, Presence.EMPTY)
-            else:
-                self.rows.losses["image-without-labels"] += 1
+                drawn.append((shape, element))
+        for shape, element in ours.joined(drawn):
+            self._label(shape, element, name, task, told, {})
+        self._answer(image, name, task)
+
+    def _answer(self, image: Element, name: str, task: Task | None) -> None:
+        """Say how far an image is, where its task does, and who found nothing there."""
+        state = None if task is None else task.state
+        if image.children:
+            if state is not None:
+                is_new = state is Completeness.NOT_STARTED
+                self.rows.states.add(name, Completeness.IN_PROGRESS if is_new else state)
+            return
+        if state is not None:
+            is_done = state is Completeness.COMPLETE
+            self.rows.states.add(name, Completeness.COMPLETE_EMPTY if is_done else state)
+        person, basis = self._author(task, {})
+        if state is Completeness.COMPLETE and person is not None and basis != "owner":
+            self.rows.add_answer(name, person, Presence.EMPTY)
+        elif state is None:
+            self.rows.losses["image-without-labels"] += 1
 
     def _track(self, track: Element) -> None:
         given = track.attributes
@@ -176,14 +197,14 @@ class _File:
         inherited: Mapping[str, str],
     ) -> None:
         given = element.attributes
-        theirs, ours = attributes.split_ours({**inherited, **_texts(element)})
+        theirs, written = attributes.split_ours({**inherited, **_texts(element)})
         source = given.get("source", "manual")
-        origin = _ORIGINS.get(source.lower(), Origin.HUMAN)
+        origin = _ORIGINS.get(source.lower()) or ours.origin_of(written, source)
         if given.get("keyframe") == "0":
             origin = Origin.INTERPOLATED
-        annotator, basis = self._author(task, ours)
+        annotator, basis = self._author(task, written)
         if origin is Origin.MODEL:
-            annotator, basis = str(ours.get("annotator") or MODEL), None
+            annotator, basis = str(written.get("annotator") or MODEL), None
         class_ = given.get("label") or None
         self.rows.add_label(
             shape,
@@ -193,20 +214,22 @@ class _File:
                 class_=class_,
                 attributes=self._document(theirs, class_) if theirs else "{}",
                 origin=origin.value,
-                extra=self._extra(given, source, basis, told, (shape.extra or {}, ours)),
+                extra=self._extra(given, source, basis, told, (shape.extra or {}, written)),
                 position=self._position(),
+                labelled_at=moment(written.get("labelled_at")) if written else None,
+                annotation=ours.annotation_of(written) if written else None,
             ),
         )
 
     def _author(
-        self, task: Task | None, ours: Mapping[str, object]
+        self, task: Task | None, written: Mapping[str, object]
     ) -> tuple[str | None, str | None]:
         if task is not None and task.assignee is not None:
             return task.assignee, "assignee"
         if self._fallback is not None:
             return self._fallback, "flag"
-        if ours.get("annotator"):
-            return str(ours["annotator"]), "lineage"
+        if written.get("annotator"):
+            return str(written["annotator"]), "lineage"
         if task is not None and task.owner is not None:
             return task.owner, "owner"
         return None, None
@@ -234,7 +257,7 @@ class _File:
         told: Mapping[str, object],
         rare: tuple[Mapping[str, object], Mapping[str, object]],
     ) -> str | None:
-        shape, ours = rare
+        shape, written = rare
         others = given.keys() - _KNOWN
         occluded, z_order, group = (
             given.get("occluded"),
@@ -242,7 +265,7 @@ class _File:
             given.get("group_id"),
         )
         key = (occluded, z_order, group, source, basis, *told.items())
-        is_common = not (shape or ours or others or "track" in told)
+        is_common = not (shape or written or others or "track" in told)
         if is_common and key in self._extras:
             return self._extras[key]
         extra: dict[str, object] = {**told, **shape}
@@ -256,8 +279,8 @@ class _File:
             extra["group_id"] = _number_or_text(group)
         if source != "manual":
             extra["source"] = source
-        if ours:
-            extra["lineage"] = dict(ours)
+        if written:
+            extra["lineage"] = dict(written)
         if others:
             extra["xml"] = {name: given[name] for name in others}
         text = attributes.dumps(extra) if extra else None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from lineage import columns
 from lineage.formats import Chunk
+from lineage.formats.completeness import States
 from lineage.formats.cvat.shapes import Shape
 from lineage.formats.refusals import Refusals
 from lineage.terms import Origin, Presence
@@ -24,6 +26,8 @@ _COLUMNS = (
     "origin",
     "extra",
     "position",
+    "labelled_at",
+    "annotation",
 )
 _MODEL = Origin.MODEL.value
 AssetRow = tuple[str, str | None, int | None, int | None]
@@ -39,6 +43,8 @@ class Told(NamedTuple):
     origin: str
     extra: str | None
     position: int
+    labelled_at: datetime | None = None
+    annotation: int | None = None
 
 
 @dataclass(slots=True)
@@ -51,10 +57,13 @@ class Rows:
         Where violations gather.
     losses
         What could not be carried, counted.
+    states
+        How far images are.
     """
 
     refusals: Refusals
     losses: Counter[str] = field(default_factory=Counter)
+    states: States = field(default_factory=States)
     _labels: dict[str, list[object]] = field(
         default_factory=lambda: {name: [] for name in _COLUMNS}
     )
@@ -64,7 +73,7 @@ class Rows:
 
     def __len__(self) -> int:
         """Return the number of labels, or of assets where those are more."""
-        return max(len(self._boxes), len(self._assets), len(self.refusals.rows))
+        return max(len(self._boxes), len(self._assets), len(self.refusals.rows), len(self.states))
 
     def add_label(self, shape: Shape, told: Told) -> None:
         """Add a label; whoever made it is on the roster, a model is not."""
@@ -78,6 +87,8 @@ class Rows:
         labels["origin"].append(told.origin)
         labels["extra"].append(told.extra)
         labels["position"].append(told.position)
+        labels["labelled_at"].append(told.labelled_at)
+        labels["annotation"].append(told.annotation)
         self._boxes.append(shape.box or _NO_BOX)
         if told.origin != _MODEL:
             self._roster[told.asset, told.annotator, Presence.LABELLED] = None
@@ -109,6 +120,7 @@ class Rows:
             columns.batch_of(columns.ROSTER, answers, len(self._roster)),
             self.refusals.take(),
             dict(self.losses),
+            self.states.take(),
         )
         self._labels = {name: [] for name in _COLUMNS}
         self._boxes, self._assets, self._roster = [], {}, {}

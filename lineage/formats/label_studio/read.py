@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
-from lineage import columns
 from lineage.errors import BadInput
 from lineage.formats import Chunk, ReadOptions
 from lineage.formats.json_stream import Odd, decode_group, iter_groups, top_level
-from lineage.formats.label_studio import regions
-from lineage.formats.label_studio.elements import Answer, Person, Task
+from lineage.formats.label_studio import facts, images, regions
+from lineage.formats.label_studio.elements import Answer, Task
 from lineage.formats.label_studio.regions import Region
+from lineage.formats.label_studio.rows import Rows
 from lineage.formats.names import asset_name, moment
 from lineage.formats.refusals import Refusals
-from lineage.terms import Kind, Origin, Presence
+from lineage.formats.texts import canonical
+from lineage.terms import Kind, Presence
 
-_IMAGE_KEYS = ("image", "img", "image_url", "url", "picture", "photo")
-_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-_Sizes = dict[str, tuple[int | None, int | None, str]]
+_GROUP_BYTES = 1 << 18
+_NO_HULL = (None, None, None, None)
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Chunk]:
@@ -30,8 +30,8 @@ def read(path: Path, options: ReadOptions) -> Iterator[Chunk]:
     Raises
     ------
     BadInput
-        ``wrong-shape``: no list of tasks (JSON-MIN, a label configuration, one task by itself);
-        ``unreadable-json``, ``not-utf8``, ``too-deep``.
+        ``wrong-shape``: no list of tasks (JSON-MIN, webhook events, a label configuration, one task
+        by itself); ``unreadable-json``, ``not-utf8``, ``too-deep``.
     """
     span = top_level(path)
     if "" not in span:
@@ -42,153 +42,91 @@ def read(path: Path, options: ReadOptions) -> Iterator[Chunk]:
             where=str(path),
         )
     file = _File(path, options)
-    for index, group in iter_groups(path, span[""]):
+    for index, group in iter_groups(path, span[""], group_bytes=_GROUP_BYTES):
         for at, task in enumerate(decode_group(group, Task, path, index)):
             file.task(task, index + at)
-            if file.n_labels >= options.chunk_rows:
-                yield file.take()
-    yield file.take()
+            if len(file.rows) >= options.chunk_rows:
+                yield file.rows.take()
+    yield file.rows.take()
 
 
 class _File:
-    """What gathers while tasks stream by."""
+    """What holds for a whole file while its tasks stream by."""
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
+        self.rows = Rows(Refusals(str(path)))
         self._path = path
+        self._size_of = options.size_of
         self._fallback = options.fallback_annotator(path)
-        self._refusals = Refusals(str(path))
         self._seen: set[object] = set()
-        self._start()
-
-    def _start(self) -> None:
-        self._labels: dict[str, list[object]] = {name: [] for name in columns.LABELS.names}
-        self._roster: list[tuple[object, ...]] = []
-        self._assets: _Sizes = {}
-        self._losses: Counter[str] = Counter()
-
-    @property
-    def n_labels(self) -> int:
-        """Labels that wait to be taken."""
-        return len(self._labels["asset"])
-
-    def take(self) -> Chunk:
-        """Return what gathered as a chunk, and start anew."""
-        roster = zip(*self._roster, strict=True) if self._roster else ([] for _ in columns.ROSTER)
-        assets = [(name, uri, width, height) for name, (width, height, uri) in self._assets.items()]
-        named = zip(*assets, strict=True) if assets else ([], [], [], [])
-        chunk = Chunk(
-            columns.batch_of(columns.LABELS, self._labels, self.n_labels),
-            columns.batch_of(
-                columns.ASSETS,
-                dict(zip(("name", "uri", "width", "height"), map(list, named), strict=True)),
-                len(assets),
-            ),
-            columns.batch_of(
-                columns.ROSTER,
-                dict(zip(columns.ROSTER.names, map(list, roster), strict=True)),
-                len(self._roster),
-            ),
-            self._refusals.take(),
-            dict(self._losses),
-        )
-        self._start()
-        return chunk
 
     def task(self, task: Task | Odd, position: int) -> None:
         """Take in one task with all its answers."""
         if isinstance(task, Odd):
-            self._refuse(
-                "element",
-                position,
-                "",
-                task.problem,
-                "a task as Label Studio exports it",
-                task.text,
-            )
+            expected = "a task as Label Studio exports it"
+            self._refuse("element", position, "", task.problem, expected, task.text)
             return
         if task.data is None or (task.annotation_id is not None and not task.answers):
-            raise BadInput(
-                "wrong-shape",
-                "found rows of JSON-MIN or of another file, expected tasks with data and annotations",
-                hint="export as JSON (not JSON-MIN) from Label Studio: JSON-MIN has lost ids and times",
-                where=f"{self._path}: task {position}",
-            )
-        uri = _image_of(task.data)
+            raise self._stranger(task, position)
+        uri, medium = images.address_of(task.data)
         name = None if uri is None else asset_name(uri)
         if uri is None or name is None:
             text = msgspec.json.encode(task).decode()
-            self._refuse(
-                "asset-name",
-                position,
-                "/data",
-                uri or sorted(task.data),
-                "the image's address",
-                text,
-            )
+            if medium is not None:
+                expected = "a task about one image"
+                self._refuse("unsupported-media", position, "/data", medium, expected, text)
+            else:
+                self._refuse("asset-name", position, "/data", uri, "the image's address", text)
             return
-        self._assets.setdefault(name, (None, None, uri))
-        self._losses["draft"] += len(task.drafts or ())
-        if not task.answers:
-            self._roster.append((name, None, Presence.PENDING.value, None, None, None))
+        self.rows.add_asset(name, uri)
+        self.rows.losses["draft"] += len(task.drafts or ())
+        for state, class_, reason in facts.states_of(task):
+            self.rows.states.add(name, state, class_=class_, reason=reason)
+        if not task.answers and task.ours is None:
+            self.rows.roster.append((name, None, Presence.PENDING.value, None, None, None))
         for answer in task.answers:
-            self._annotation(answer, name, position)
+            self._annotation(answer, name, position, is_ours=task.ours is not None)
         for prediction in task.predictions or ():
             if isinstance(prediction, Answer):
-                self._prediction(prediction, name, position)
+                self._labels_of(prediction, name, position, is_model=True)
             else:
-                self._losses["prediction-id-only"] += 1
-        self._losses = +self._losses
+                self.rows.losses["prediction-id-only"] += 1
 
-    def _annotation(self, answer: Answer, asset: str, position: int) -> None:
-        annotator = _handle(answer.completed_by) or self._fallback
-        at = self._moment(_labelled_text(answer))
+    def _annotation(self, answer: Answer, asset: str, position: int, *, is_ours: bool) -> None:
         key = None if answer.id is None else str(answer.id)
         if answer.id is not None and answer.id in self._seen:
             text = msgspec.json.encode(answer).decode()
-            self._refuse(
-                "duplicate-id",
-                position,
-                "/annotations/id",
-                answer.id,
-                "an id of its own",
-                text,
-                asset,
-                key,
-            )
+            told, path = "an id of its own", "/annotations/id"
+            self._refuse("duplicate-id", position, path, answer.id, told, text, asset, key)
             return
         self._seen.add(answer.id)
+        self.rows.losses["history"] += len(answer.history or ())
+        found: list[Region] = []
         if answer.is_skipped:
-            self._losses["cancelled-region"] += len(answer.result)
+            self.rows.losses["cancelled-region"] += len(answer.rows)
             presence = Presence.SKIPPED
         else:
-            self._labels_of(answer, asset, position, annotator, at, key)
-            presence = Presence.LABELLED if answer.result else Presence.EMPTY
-        self._losses["review"] += len(answer.reviews or ())
-        self._roster.append((asset, annotator, presence.value, key, at, answer.lead_time))
-
-    def _prediction(self, answer: Answer, asset: str, position: int) -> None:
-        key = None if answer.id is None else f"p{answer.id}"
-        model = answer.model_version or "model"
-        at = self._moment(answer.created_at)
-        self._labels_of(answer, asset, position, model, at, key, is_model=True)
+            found = self._labels_of(answer, asset, position, is_model=False)
+            presence = Presence.LABELLED if answer.rows else Presence.EMPTY
+        if not found:
+            self.rows.losses["review"] += len(answer.reviews or ())
+        person = facts.author(answer, found[0] if found else None) or self._fallback
+        if person is not None or not is_ours:
+            at = self._moment(facts.labelled_text(answer))
+            self.rows.roster.append((asset, person, presence.value, key, at, answer.lead_time))
 
     def _labels_of(
-        self,
-        answer: Answer,
-        asset: str,
-        position: int,
-        annotator: str | None,
-        at: object,
-        key: str | None,
-        *,
-        is_model: bool = False,
-    ) -> None:
-        found, problems = regions.regions(answer.result)
+        self, answer: Answer, asset: str, position: int, *, is_model: bool
+    ) -> list[Region]:
+        prefix = "p" if is_model else ""
+        key = None if answer.id is None else f"{prefix}{answer.id}"
+        # what overflows is refused with whatever is not finite
+        with np.errstate(over="ignore", invalid="ignore"):
+            found, problems = regions.regions(answer.rows, lambda: self._size_of(asset))
         for problem in problems:
             if problem.is_loss:
-                self._losses[problem.rule] += 1
+                self.rows.losses[problem.rule] += 1
                 continue
-            source_id = _source_id(key, problem.region)
             self._refuse(
                 problem.rule,
                 position,
@@ -197,62 +135,77 @@ class _File:
                 problem.expected,
                 problem.text,
                 asset,
-                source_id,
+                _source_id(key, problem.region),
             )
+        told = answer.created_at if is_model else facts.labelled_text(answer)
+        at = self._moment(told) if is_model else moment(told)
+        people = (facts.handle(answer.last_created_by), facts.handle(answer.updated_by))
         for region in found:
             if region.size is not None:
-                self._learn(asset, region.size)
-            origin = Origin.MODEL if is_model else _origin(answer, region)
-            self._label(region, asset, position, annotator, at, key, origin, answer)
+                self.rows.learn(asset, region.size)
+            self._label(region, answer, asset, position, key, at, people, is_model=is_model)
+        return found
 
     def _label(
         self,
         region: Region,
+        answer: Answer,
         asset: str,
         position: int,
-        annotator: str | None,
-        at: object,
         key: str | None,
-        origin: Origin,
-        answer: Answer,
+        at: object,
+        people: tuple[str | None, str | None],
+        *,
+        is_model: bool,
     ) -> None:
-        hull = region.hull if region.kind is not Kind.CLASS else (None,) * 4
-        extra = dict(region.extra)
-        for name in ("parent_annotation", "parent_prediction"):
-            if getattr(answer, name) is not None:
-                extra[name] = getattr(answer, name)
-        score = region.score
-        row = {
-            "asset": asset,
-            "annotator": annotator,
-            "class": region.class_,
-            "kind": region.kind.value,
-            **dict(zip(columns.BOX, hull, strict=True)),
-            "geometry": region.geometry,
-            "attributes": _text(region.attributes) or "{}",
-            "origin": origin.value,
-            "source_id": _source_id(key, region.id),
-            "labelled_at": at,
-            "created_by": _handle(answer.last_created_by),
-            "updated_by": _handle(answer.updated_by),
-            "lead_time_s": answer.lead_time,
-            "score": answer.score if score is None and origin is Origin.MODEL else score,
-            "extra": _text(extra),
-            "position": position,
-        }
-        for name, column in self._labels.items():
-            column.append(row.get(name))
-
-    def _learn(self, asset: str, size: tuple[int, int]) -> None:
-        width, height, uri = self._assets[asset]
-        if width is None or height is None:
-            self._assets[asset] = (*size, uri)
+        author = facts.author(answer, region) or self._fallback
+        if is_model:
+            author = facts.text(region.ours, "annotator") or answer.model_version or facts.MODEL
+        if region.ours and (is_model or at is None or answer.lineage is not None):
+            at = moment(region.ours.get("labelled_at")) or at
+        extra = facts.extra_of(answer, region)
+        score = answer.score if region.score is None and is_model else region.score
+        self.rows.labels.append(
+            (
+                asset,
+                author,
+                region.class_,
+                region.kind.value,
+                *(_NO_HULL if region.kind is Kind.CLASS else region.hull),
+                region.geometry,
+                canonical(region.attributes) if region.attributes else "{}",
+                facts.origin_of(answer, region, is_model=is_model).value,
+                _source_id(key, region.id),
+                at,
+                *people,
+                answer.lead_time,
+                score,
+                canonical(extra) if extra else None,
+                position,
+                facts.annotation_of(region),
+            )
+        )
 
     def _moment(self, text: str | None) -> object:
         found = moment(text)
         if text is not None and found is None:
-            self._losses["naive-time"] += 1
+            self.rows.losses["naive-time"] += 1
         return found
+
+    def _stranger(self, task: Task, position: int) -> BadInput:
+        what, hint = "elements of another file", "check --format"
+        if task.action is not None:
+            what = f"webhook events ({task.action} ...)"
+            hint = "events tell what happened, not what stands: export the project as JSON"
+        elif task.annotation_id is not None:
+            what = "rows of JSON-MIN, which has lost region ids, origins and skipped tasks"
+            hint = "export as JSON (not JSON-MIN) from Label Studio"
+        return BadInput(
+            "wrong-shape",
+            f"found {what}, expected tasks with data and annotations",
+            hint=hint,
+            where=f"{self._path}: task {position}",
+        )
 
     def _refuse(
         self,
@@ -265,7 +218,7 @@ class _File:
         asset: str | None = None,
         annotation: str | None = None,
     ) -> None:
-        self._refusals.add(
+        self.rows.refusals.add(
             rule,
             position=position,
             path=path or "/",
@@ -277,49 +230,5 @@ class _File:
         )
 
 
-def _image_of(data: dict[str, object]) -> str | None:
-    texts = {key: value for key, value in data.items() if isinstance(value, str) and value}
-    for key in _IMAGE_KEYS:
-        if key in texts:
-            return texts[key]
-    images = [
-        t for t in texts.values() if t.lower().split("?")[0].endswith(_ENDINGS) or "/data/" in t
-    ]
-    if len(images) == 1:
-        return images[0]
-    return next(iter(texts.values())) if len(texts) == 1 else None
-
-
-def _handle(person: Person) -> str | None:
-    if isinstance(person, dict):
-        found = person.get("email") or person.get("username") or person.get("id")
-        return None if found is None else str(found)
-    return None if person is None or person == "" else str(person)
-
-
-def _labelled_text(answer: Answer) -> str | None:
-    # somebody else's later edit does not move the moment at which the annotator worked
-    editor = _key(answer.updated_by)
-    if editor is not None and editor != _key(answer.completed_by):
-        return answer.created_at or answer.updated_at
-    return answer.updated_at or answer.created_at
-
-
-def _key(person: Person) -> object:
-    return person.get("id") if isinstance(person, dict) else person
-
-
-def _origin(answer: Answer, region: Region) -> Origin:
-    if answer.ground_truth:
-        return Origin.GROUND_TRUTH
-    return Origin.ASSISTED if region.is_assisted else Origin.HUMAN
-
-
 def _source_id(key: str | None, region: str | None) -> str | None:
     return None if key is None or region is None else f"{key}/{region}"
-
-
-def _text(document: dict[str, object]) -> str | None:
-    if not document:
-        return None
-    return msgspec.json.encode(document, order="sorted").decode()

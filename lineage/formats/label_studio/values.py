@@ -16,6 +16,8 @@ from lineage.terms import Kind
 
 Hull = tuple[float, float, float, float]
 _ELLIPSE_POINTS = 72
+_UNREAD = ("imageDataURL", "maskDataURL", "sequence")
+_SHAPES = ("points", "rle", "width", "radiusX", "vertices", *_UNREAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,7 @@ class Unreadable(ValueError):
 
 def has_geometry(value: dict[str, object]) -> bool:
     """Tell whether a value holds a shape."""
-    keys = (
-        "points",
-        "rle",
-        "width",
-        "radiusX",
-        "imageDataURL",
-        "maskDataURL",
-        "sequence",
-        "vertices",
-    )
-    return any(key in value for key in keys)
+    return any(key in value for key in _SHAPES)
 
 
 def shape(value: dict[str, object], width: float | None, height: float | None) -> Shape:
@@ -66,16 +58,14 @@ def shape(value: dict[str, object], width: float | None, height: float | None) -
     Unreadable
         It has no form that is known, or the size is missing.
     """
-    if any(key in value for key in ("imageDataURL", "maskDataURL", "sequence", "vertices")):
-        kind = next(
-            k for k in ("imageDataURL", "maskDataURL", "sequence", "vertices") if k in value
-        )
-        raise Unreadable(
-            "unsupported-kind",
-            f"/value/{kind}",
-            kind,
-            "a rectangle, ellipse, polygon, key point or brush stroke",
-        )
+    for kind in _UNREAD:
+        if kind in value:
+            raise Unreadable(
+                "unsupported-kind",
+                f"/value/{kind}",
+                kind,
+                "a rectangle, ellipse, polygon, vector, key point or brush stroke",
+            )
     if not width or not height or width <= 0 or height <= 0:
         raise Unreadable(
             "image-size", "/original_width", f"{width} x {height}", "the image's size in px"
@@ -84,6 +74,8 @@ def shape(value: dict[str, object], width: float | None, height: float | None) -
         return _brush(value, int(width), int(height))
     if "points" in value:
         return _polygon(value, width, height)
+    if "vertices" in value:
+        return _vector(value, width, height)
     if "radiusX" in value:
         return _ellipse(value, width, height)
     if "height" in value:
@@ -145,6 +137,25 @@ def _polygon(value: dict[str, object], width: float, height: float) -> Shape:
     pixels = pairs * np.array([width, height]) / 100
     extra: dict[str, object] = {"closed": False} if value.get("closed") is False else {}
     return Shape(Kind.POLYGON, _hull(pixels), [pixels.reshape(-1).tolist()], extra)
+
+
+def _vector(value: dict[str, object], width: float, height: float) -> Shape:
+    vertices = value["vertices"]
+    if not isinstance(vertices, list) or not all(isinstance(v, dict) for v in vertices):
+        raise Unreadable("geometry", "/value/vertices", vertices, "points with x and y")
+    is_closed = bool(value.get("closed"))
+    least = 3 if is_closed else 2
+    if len(vertices) < least:
+        told = f"{len(vertices)} points"
+        raise Unreadable("too-few-points", "/value/vertices", told, f"{least} points or more")
+    pairs = np.array([[_number(v, "x"), _number(v, "y")] for v in vertices])
+    pixels = pairs * np.array([width, height]) / 100
+    # the bend between two points has no place in the ledger, the points do
+    extra: dict[str, object] = {}
+    if any(v.get("isBezier") for v in vertices):
+        extra["bezier"] = True
+    kind = Kind.POLYGON if is_closed else Kind.POLYLINE
+    return Shape(kind, _hull(pixels), [pixels.reshape(-1).tolist()], extra)
 
 
 def _brush(value: dict[str, object], width: int, height: int) -> Shape:
