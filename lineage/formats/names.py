@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 _UPLOAD = re.compile(r"^/?(?:.*/)?data/upload/(?:\d+/)?(?:[0-9a-f]{8}-)?(.+)$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
+_IMAGE = re.compile(r"\.(?:png|jpe?g|bmp|gif|tiff?|webp|jp2|p[gp]m)$", re.IGNORECASE)
 _CLOUD = ("s3", "gs", "azure-blob", "azure", "abfs", "abfss", "hdfs")
 
 
@@ -41,6 +42,16 @@ def asset_name(uri: str) -> str | None:
     if not name or ".." in name.split("/"):
         return None
     return name
+
+
+def is_image(name: str) -> bool:
+    """Tell whether a file is an image by the ending of its name.
+
+    Notes
+    -----
+    By name because a folder may hold millions: opening each would take longer than the labels.
+    """
+    return _IMAGE.search(name) is not None
 
 
 def moment(text: object) -> datetime | None:
