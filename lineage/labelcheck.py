@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from lineage import columns
 from lineage.calc import rules
-from lineage.labelschema import LabelSchema, Problem, attribute_problems
+from lineage.labelschema import LabelSchema, Problem, attribute_problems, fitted_attributes
 from lineage.terms import Kind
 
 _FLAT = (Kind.POLYLINE, Kind.KEYPOINTS)
@@ -34,6 +34,8 @@ class Checked:
         Words of n: the class each label stands for, aliases resolved; as given where unknown.
     source_class
         Words of n: the class as given where an alias was resolved, else null.
+    attributes
+        Words of n: texts read as what the schema asks for (`labelschema.fitted_attributes`).
     violations
         `columns.VIOLATIONS`: a row for every label and rule it breaks.
     """
@@ -41,6 +43,7 @@ class Checked:
     accepted: np.ndarray
     class_: pa.DictionaryArray
     source_class: pa.DictionaryArray
+    attributes: pa.DictionaryArray
     violations: pa.RecordBatch
 
 
@@ -88,12 +91,13 @@ def check(
     broken = _class_rules(schema, labels, resolved, class_code, kind_code)
     broken += _geometry_rules(labels, width, height, edge_tolerance_px)
     broken += _least_side(schema, labels, resolved, class_code)
-    broken += _attribute_rules(schema, labels, resolved, class_code)
+    attributes, of_attributes = _attribute_rules(schema, labels, resolved, class_code)
+    broken += of_attributes
     accepted = np.ones(n, bool)
     for entry in broken:
         accepted[entry.rows] = False
     violations = _table(labels, [entry for entry in broken if len(entry.rows)], source)
-    return Checked(accepted, class_, source_class, violations)
+    return Checked(accepted, class_, source_class, attributes, violations)
 
 
 def _recoded(words: pa.DictionaryArray, values: list[str | None]) -> pa.DictionaryArray:
@@ -195,22 +199,30 @@ def _attribute_rules(
     labels: pa.RecordBatch,
     resolved: list[str | None],
     class_code: np.ndarray,
-) -> list[_Broken]:
+) -> tuple[pa.DictionaryArray, list[_Broken]]:
+    """Return the attributes as the schema reads them, and what is broken all the same."""
     documents = labels["attributes"].dictionary.to_pylist()
     if not documents:
-        return []
+        return labels["attributes"], []
     document_code = np.asarray(labels["attributes"].indices).astype(np.int64)
     pair = class_code * len(documents) + document_code
     broken = []
+    fitted, fitted_code = list(documents), document_code.copy()
     for code in np.unique(pair[class_code >= 0]).tolist():
-        name = resolved[code // len(documents)]
-        if name is None:
+        name, document = resolved[code // len(documents)], documents[code % len(documents)]
+        if name is None or not attribute_problems(schema, name, document):
             continue
-        problems = attribute_problems(schema, name, documents[code % len(documents)])
-        if problems:
-            rows = np.flatnonzero(pair == code)
-            broken += [_Broken(rows, p.rule, p.path, p.expected, p) for p in problems]
-    return broken
+        rows = np.flatnonzero(pair == code)
+        read = fitted_attributes(schema, name, document)
+        problems = attribute_problems(schema, name, read)
+        broken += [_Broken(rows, p.rule, p.path, p.expected, p) for p in problems]
+        if read != document:
+            fitted_code[rows] = len(fitted)
+            fitted.append(read)
+    if len(fitted) == len(documents):
+        return labels["attributes"], broken
+    words = pa.array(fitted, pa.string()).take(pa.array(fitted_code))
+    return words.dictionary_encode().cast(columns.WORD), broken
 
 
 def _boxes(labels: pa.RecordBatch) -> np.ndarray:

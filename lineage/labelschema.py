@@ -195,6 +195,50 @@ def attribute_problems(schema: LabelSchema, class_: str, attributes: str) -> lis
     ]
 
 
+def fitted_attributes(schema: LabelSchema, class_: str, attributes: str) -> str:
+    """Return a label's attributes, texts read as what the schema asks for.
+
+    Tools that know only words, in lists to choose from and in XML, say ``true`` and ``3`` as text. A text
+    that breaks its rules, and keeps them when it is read as JSON or as a list of one, is what it
+    says; any other stays as it is, to be judged.
+
+    Parameters
+    ----------
+    schema, class_, attributes
+        As in `attribute_problems`.
+    """
+    rules = schema.classes[class_].get("attributes", schema.document.get("attributes"))
+    document = json.loads(attributes)
+    if not isinstance(rules, Mapping) or not any(isinstance(v, str) for v in document.values()):
+        return attributes
+    validator = _validator(rules)
+
+    def broken(values: object) -> set[str]:
+        errors = validator.iter_errors(values)
+        return {str(error.absolute_path[0]) for error in errors if error.absolute_path}
+
+    texts = {name for name, value in document.items() if isinstance(value, str)}
+    for name in sorted(broken(document) & texts):
+        for reading in _readings(document[name]):
+            if name not in broken({**document, name: reading}):
+                document[name] = reading
+                break
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _readings(text: str) -> list[object]:
+    is_word = text.strip().lower() in ("true", "false")
+    try:
+        read = json.loads(text.strip().lower() if is_word else text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return [[text]]
+    return [[text]] if isinstance(read, str) else [read, [text], [read]]
+
+
+def _refuse(word: str) -> object:
+    raise ValueError(f"{word} is no JSON")
+
+
 def compare(old: LabelSchema, new: LabelSchema) -> SchemaDiff:
     """Compare two versions by rule.
 

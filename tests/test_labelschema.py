@@ -299,3 +299,64 @@ def test_only_name_and_version_are_a_reference(text: str) -> None:
     except BadInput:
         return
     assert f"{name}@{version}" == text
+
+
+FORM = {
+    "type": "object",
+    "properties": {
+        "occluded": {"type": "boolean"},
+        "age": {"type": "integer", "minimum": 0},
+        "note": {"type": "string"},
+        "parts": {"type": "array", "items": {"enum": ["head", "tail"]}},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ({"occluded": "true"}, {"occluded": True}),
+        ({"occluded": "False"}, {"occluded": False}),
+        ({"age": "3"}, {"age": 3}),
+        ({"parts": "head"}, {"parts": ["head"]}),
+        ({"parts": '["head","tail"]'}, {"parts": ["head", "tail"]}),
+        ({"note": "3"}, {"note": "3"}),
+        ({"note": "true", "occluded": "true"}, {"note": "true", "occluded": True}),
+        ({"age": "-3"}, {"age": "-3"}),
+        ({"age": "NaN"}, {"age": "NaN"}),
+        ({"age": "three"}, {"age": "three"}),
+        ({"occluded": "yes"}, {"occluded": "yes"}),
+    ],
+)
+def test_a_text_is_read_as_what_the_schema_asks_for_where_it_says_that(
+    told: dict[str, Any], read: dict[str, Any]
+) -> None:
+    document = {
+        "name": "s",
+        "version": "1.0",
+        "classes": {"cat": {"kinds": ["box"], "attributes": FORM}},
+    }
+    schema = labelschema.from_document(document, where="here")
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    found = labelschema.fitted_attributes(schema, "cat", text)
+    assert json.loads(found) == read
+
+
+def test_a_check_hands_on_the_attributes_as_the_schema_reads_them() -> None:
+    document = {
+        "name": "s",
+        "version": "1.0",
+        "classes": {"cat": {"kinds": ["box"], "attributes": FORM}},
+    }
+    schema = labelschema.from_document(document, where="here")
+    texts = ['{"age":"3"}', '{"age":"x"}', '{"age":4}', "{}"]
+    values = {
+        "asset": "a.jpg", "class": "cat", "kind": "box", "x_min": 0.0, "y_min": 0.0, "x_max": 9.0, "y_max": 9.0,
+        "attributes": texts, "origin": "human", "position": list(range(4)),
+    }  # fmt: skip
+    labels = columns.batch_of(columns.LABELS, values, 4)
+    side = np.full(4, 100.0)
+    found = labelcheck.check(schema, labels, width=side, height=side, source="here")
+    assert found.attributes.to_pylist() == ['{"age":3}', '{"age":"x"}', '{"age":4}', "{}"]
+    assert found.accepted.tolist() == [True, False, True, True]
+    assert found.violations["value"].to_pylist() == ['"x"']

@@ -124,8 +124,8 @@ def test_every_annotation_carries_where_it_came_from(tmp_path: Path) -> None:
     assert told[3]["origin"] == "assisted"
     found = {row["source_id"]: row for row in read_back(path)}
     kept = json.loads(str(found["11"]["extra"]))["attributions"]
+    assert found["11"]["annotation"] == 11
     assert kept == {
-        "annotation": 11,
         "revision": 100,
         "batch": "b-1",
         "schema": "pets@1.0",

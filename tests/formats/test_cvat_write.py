@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage import columns
-from lineage.formats import ReadOptions
+from lineage.formats import ReadOptions, WriteOptions
+from lineage.formats.cvat.attributes import LINEAGE
 from lineage.formats.cvat.read import read
 from lineage.formats.cvat.write import write
 
@@ -144,8 +145,9 @@ def test_what_is_written_reads_back_equal(
     for row, back in zip(table.to_pylist(), found, strict=True):
         for name in ("asset", "class", "kind", "attributes", "origin", "annotator"):
             assert back[name] == row[name], name
-        ours = ("annotation", "revision", "annotator", "batch", "schema", "stage")
-        assert back["extra"]["lineage"] == {name: row[name] for name in ours}
+        ours = ("annotation", "revision", "annotator", "batch", "schema", "stage", "origin")
+        told = back["extra"]["lineage"]
+        assert {name: told[name] for name in ours} == {name: row[name] for name in ours}
         assert back["extra"]["subset"] == "train"
         if row["kind"] == "box":
             assert [back[name] for name in columns.BOX] == [row[name] for name in columns.BOX]
@@ -188,11 +190,11 @@ def test_labels_and_attributes_are_declared_for_the_tool(tmp_path: Path) -> None
     declared = {a.findtext("name"): a for a in cat.iter("attribute")}
     assert {name: a.findtext("input_type") for name, a in declared.items()} == {
         "age": "number", "hidden": "checkbox", "note": "text",
-        **{f"lineage_{w}": "text" for w in ("annotation", "revision", "annotator", "batch", "schema", "stage")},
+        **{f"lineage_{w}": "text" for w in LINEAGE},
     }  # fmt: skip
     assert declared["age"].findtext("values") == "2\n7\n1"
     assert declared["lineage_batch"].findtext("mutable") == "False"
-    assert len(dog.findall("attributes/attribute")) == 6
+    assert len(dog.findall("attributes/attribute")) == len(LINEAGE)
     assert cat.findtext("color", "")[0] == "#"
 
 
@@ -204,11 +206,12 @@ def test_key_points_lose_their_visibility_and_it_is_counted(tmp_path: Path) -> N
     assert losses == {"keypoint-visibility": 2, "geometry": 1}
 
 
-def test_the_parts_of_a_polygon_become_one_group(tmp_path: Path) -> None:
+def test_the_parts_of_a_polygon_become_one_group_and_one_label_again(tmp_path: Path) -> None:
     parts = [[0.0, 0.0, 1.0, 0.0, 1.0, 1.0], [5.0, 5.0, 6.0, 5.0, 6.0, 6.0]]
     rows_back, losses = written(tmp_path, {"kind": "polygon", "geometry": parts})
-    assert [row["geometry"] for row in rows_back] == [[part] for part in parts]
-    assert {row["extra"]["group_id"] for row in rows_back} == {1}
+    shapes = ET.parse(tmp_path / "out.xml").getroot().findall("image/polygon")
+    assert [shape.get("group_id") for shape in shapes] == ["1", "1"]
+    assert [row["geometry"] for row in rows_back] == [parts]
     assert losses == {"polygon-parts": 1}
 
 
@@ -244,11 +247,34 @@ def test_what_xml_cannot_hold_is_marked_and_counted(tmp_path: Path) -> None:
     assert losses == {"unfit-text": 1, "reserved-attribute": 1}
 
 
-def test_times_and_digests_have_no_place_and_are_counted(tmp_path: Path) -> None:
+def test_a_time_travels_with_its_shape_and_a_digest_has_no_place(tmp_path: Path) -> None:
     path = tmp_path / "out.xml"
-    table = labels_table({"labelled_at": datetime(2025, 1, 1, tzinfo=UTC)}, {})
+    at = datetime(2025, 1, 1, 12, 30, 0, 250_000, tzinfo=UTC)
+    table = labels_table({"labelled_at": at}, {})
     report = write(path, table, assets_table("a.jpg", digest="sha256:00"))
-    assert report.losses == {"labelled_at": 1, "asset_digest": 1}
+    assert report.losses == {"asset_digest": 1}
+    boxes = [
+        {a.attrib["name"]: a.text for a in box} for box in ET.parse(path).getroot().iter("box")
+    ]
+    assert boxes[0]["lineage_labelled_at"] == "2025-01-01T12:30:00.250000Z"
+    assert "lineage_labelled_at" not in boxes[1]
+    assert [box["lineage_origin"] for box in boxes] == ["human", "human"]
+
+
+def test_how_far_images_are_stands_in_a_file_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "out.xml"
+    values = {
+        "asset": ["b.jpg", "a, b.jpg"], "class": [None, "cat"], "state": ["complete_empty", "skipped"],
+        "reason": [None, "too dark"], "batch": "w1", "split": "train",
+    }  # fmt: skip
+    said = pa.Table.from_batches([columns.batch_of(columns.DATASET_COMPLETENESS, values, 2)])
+    report = write(path, labels_table(), assets_table("b.jpg"), WriteOptions(said))
+    assert report.side_files == ("out.completeness.csv",)
+    assert (tmp_path / "out.completeness.csv").read_text().splitlines() == [
+        '"asset","class","state","reason","batch","split"',
+        '"a, b.jpg","cat","skipped","too dark","w1","train"',
+        '"b.jpg",,"complete_empty",,"w1","train"',
+    ]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:

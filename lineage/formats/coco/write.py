@@ -14,13 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineage import columns
-from lineage.formats import WriteOptions, WriteReport
+from lineage.formats import WriteOptions, WriteReport, by_image
+from lineage.formats.by_image import Row
 from lineage.formats.coco import outlines
 from lineage.terms import Kind
 
 _SLICE_ROWS = 16_384
 _WITHOUT_FORM = (Kind.CLASS, Kind.POLYLINE)
-_OF_IMAGE = ("asset", "asset_digest", "width", "height", "split")
+_OF_IMAGE = ("asset_digest", "width", "height", "split")
+_OF_STATE = ("class", "state", "reason", "batch")
 _ATTRIBUTIONS = (
     "annotation", "revision", "annotator", "batch", "schema", "stage", "labelled_at", "origin",
 )  # fmt: skip
@@ -62,6 +64,8 @@ def write(
         The file.
     labels, assets
         `columns.DATASET`, `columns.DATASET_ASSETS`, in any order.
+    options
+        How far images are goes into each image's ``completeness``.
 
     Returns
     -------
@@ -81,7 +85,8 @@ def write(
     losses = {kind.value: counted[kind] for kind in _WITHOUT_FORM if counted[kind]}
     if counted[Kind.ROTATED_BOX]:
         losses["rotated-box-as-polygon"] = counted[Kind.ROTATED_BOX]
-    images = _images(labels, assets)
+    said = (options or WriteOptions()).completeness
+    images = by_image.images(labels, assets, _OF_IMAGE)
     number_of = {name: at for at, name in enumerate(images["asset"].to_pylist(), start=1)}
     classes = sorted(set(labels["class"].cast(pa.string()).to_pylist()))
     category_of = {name: at for at, name in enumerate(classes, start=1)}
@@ -91,7 +96,7 @@ def write(
         file.write(
             b'{"info":{"description":"labels from the lineage ledger"},\n"licenses":[],\n"images":['
         )
-        _write_array(file, _image_entries(images))
+        _write_array(file, _image_entries(images, said))
         file.write(b'],\n"categories":[')
         _write_array(file, [_categories(category_of, written)])
         file.write(b'],\n"annotations":[')
@@ -112,40 +117,29 @@ def _write_array(file: BinaryIO, groups: Iterable[Sequence[object]]) -> None:
             opening = b",\n"
 
 
-def _images(labels: pa.Table, assets: pa.Table) -> pa.Table:
-    """Images by name, those that only labels mention too."""
-    plain = [_plain(table) for table in (assets, labels)]
-    grouped = pa.concat_tables(plain).group_by("asset", use_threads=False)
-    found = grouped.aggregate([(name, "first") for name in _OF_IMAGE[1:]])
-    renamed = found.rename_columns({f"{name}_first": name for name in _OF_IMAGE[1:]})
-    return renamed.sort_by("asset")
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    chosen = {
-        name: table[name].cast(pa.string())
-        if columns.DATASET.field(name).type == columns.WORD
-        else table[name]
-        for name in _OF_IMAGE
-    }
-    return pa.table(chosen)
-
-
-def _image_entries(images: pa.Table) -> Iterable[list[dict[str, object]]]:
+def _image_entries(images: pa.Table, said: pa.Table) -> Iterable[list[dict[str, object]]]:
+    states = by_image.of_completeness(said)
     for start in range(0, images.num_rows, _SLICE_ROWS):
         rows = images.slice(start, _SLICE_ROWS).to_pylist()
-        yield [_image(row, number) for number, row in enumerate(rows, start + 1)]
+        yield [
+            _image(row, number, states.take(row["asset"]))
+            for number, row in enumerate(rows, start + 1)
+        ]
 
 
-def _image(row: Mapping[str, object], number: int) -> dict[str, object]:
+def _image(row: Row, number: int, states: Sequence[Row]) -> dict[str, object]:
     known = {
         "width": row["width"],
         "height": row["height"],
         "digest": row["asset_digest"],
         "split": row["split"] or None,
+        "completeness": [_told(state, _OF_STATE) for state in states] or None,
     }
-    told = {name: value for name, value in known.items() if value is not None}
-    return {"id": number, "file_name": row["asset"], **told}
+    return {"id": number, "file_name": row["asset"], **_told(known, known)}
+
+
+def _told(values: Row, names: Iterable[str]) -> dict[str, object]:
+    return {name: values[name] for name in names if values[name] is not None}
 
 
 def _categories(category_of: Mapping[str, int], written: pa.Table) -> list[dict[str, object]]:

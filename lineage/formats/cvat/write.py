@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import TextIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lineage.formats import WriteOptions, WriteReport
+from lineage.formats import WriteOptions, WriteReport, by_image, side_files
+from lineage.formats.by_image import Row
 from lineage.formats.cvat import attributes, masks
 from lineage.formats.cvat.declare import Label, labels_of, opening
 from lineage.formats.cvat.text import escaped, fit, quoted
 from lineage.terms import Kind, Origin
 
-_SLICE_ROWS = 16_384
 _SOURCES = {
     Origin.HUMAN: "manual",
     Origin.ASSISTED: "semi-auto",
@@ -28,8 +27,8 @@ _SOURCES = {
     Origin.CONSENSUS: "consensus",
     Origin.GROUND_TRUTH: "Ground truth",
 }
-_OF_IMAGE = ("asset", "width", "height", "split")
-Row = dict[str, object]
+_WORDS = ("annotator", "batch", "schema", "stage", "origin")
+_MAX_KEPT = 4096
 
 
 def write(
@@ -47,7 +46,7 @@ def write(
     Returns
     -------
     WriteReport
-        Its losses: ``labelled_at``, ``asset_digest``; ``keypoint-visibility`` (labels with a point that is
+        Its losses: ``asset_digest``; ``keypoint-visibility`` (labels with a point that is
         not plainly seen; absent points are left out), ``polygon-parts`` (written as polygons of
         one group), ``attribute-type`` (values written as text), ``unfit-text`` (texts with characters that
         XML cannot hold), ``reserved-attribute`` (named like one of ours), ``geometry`` (labels left out: a mask that does not fill its image, key points
@@ -56,10 +55,10 @@ def write(
     Notes
     -----
     The same rows give the same bytes. Coordinates are the shortest decimals that read back as the
-    same numbers. An image's ``subset`` is its split.
+    same numbers. An image's ``subset`` is its split. How far images are stands in a file beside
+    it, ``<name>.completeness.csv``.
     """
-    labels = labels.sort_by([("asset", "ascending"), ("annotation", "ascending")])
-    images = _images(labels, assets)
+    images = by_image.images(labels, assets, ("width", "height", "split"))
     declared = labels_of(
         _distinct(labels, "class", "kind"), _distinct(labels, "class", "attributes")
     )
@@ -76,29 +75,18 @@ def write(
     finally:
         part.unlink(missing_ok=True)
     losses = shapes.losses
-    losses["labelled_at"] += labels.num_rows - labels["labelled_at"].null_count
+    written: tuple[str, ...] = ()
+    if options is not None and options.completeness.num_rows:
+        beside = side_files.completeness_path(path)
+        side_files.write_completeness(beside, options.completeness)
+        written = (beside.name,)
     losses["asset_digest"] += assets.num_rows - assets["asset_digest"].null_count
     return WriteReport(
-        shapes.n_labels, images.num_rows, {k: n for k, n in sorted(losses.items()) if n}
+        shapes.n_labels,
+        images.num_rows,
+        {k: n for k, n in sorted(losses.items()) if n},
+        written,
     )
-
-
-def _images(labels: pa.Table, assets: pa.Table) -> pa.Table:
-    """Images by name, those that only labels mention too."""
-    known = pc.is_in(labels["asset"], value_set=pa.array(assets["asset"].to_pylist(), pa.string()))
-    others = labels.filter(pc.invert(known)).select(_OF_IMAGE)
-    tables = [
-        pa.table(
-            {
-                name: table[name].cast(pa.string()) if name == "split" else table[name]
-                for name in _OF_IMAGE
-            }
-        )
-        for table in (assets, others)
-    ]
-    grouped = pa.concat_tables(tables).group_by("asset", use_threads=False)
-    found = grouped.aggregate([(name, "first") for name in _OF_IMAGE[1:]])
-    return found.rename_columns({f"{name}_first": name for name in _OF_IMAGE[1:]}).sort_by("asset")
 
 
 def _distinct(labels: pa.Table, *names: str) -> list[tuple[str, str]]:
@@ -107,24 +95,17 @@ def _distinct(labels: pa.Table, *names: str) -> list[tuple[str, str]]:
     return list(zip(*(rows[name].to_pylist() for name in names), strict=True))
 
 
-def _rows(table: pa.Table) -> Iterator[Row]:
-    for start in range(0, table.num_rows, _SLICE_ROWS):
-        yield from table.slice(start, _SLICE_ROWS).to_pylist()
-
-
 def _write_images(file: TextIO, images: pa.Table, labels: pa.Table, shapes: _Shapes) -> None:
-    rows = _rows(labels)
-    row = next(rows, None)
-    for number, image in enumerate(_rows(images)):
+    labelled = by_image.of_labels(labels)
+    for number, image in enumerate(by_image.rows(images)):
         size = "".join(
             f' {side}="{image[side]}"' for side in ("width", "height") if image[side] is not None
         )
         name = shapes.fitted(str(image["asset"]))
-        subset = "" if image["split"] is None else f" subset={quoted(str(image['split']))}"
+        subset = f" subset={quoted(str(image['split']))}" if image["split"] else ""
         file.write(f'  <image id="{number}" name={quoted(name)}{subset}{size}>\n')
-        while row is not None and row["asset"] == image["asset"]:
+        for row in labelled.take(str(image["asset"])):
             file.writelines(shapes.lines(row))
-            row = next(rows, None)
         file.write("  </image>\n")
 
 
@@ -135,7 +116,9 @@ class _Shapes:
         self.losses: Counter[str] = Counter()
         self.n_labels = 0
         self._declared = declared
-        self._documents: dict[tuple[object, object], tuple[str, bool]] = {}
+        self._documents: dict[tuple[str, str], tuple[str, bool]] = {}
+        self._heads: dict[tuple[str, str], str] = {}
+        self._words: dict[tuple[object, ...], str] = {}
 
     def fitted(self, text: str) -> str:
         """Return text that XML can hold, and count what it cannot."""
@@ -151,9 +134,7 @@ class _Shapes:
             self.losses["geometry"] += 1
             return
         self.n_labels += 1
-        class_ = self.fitted(str(row["class"]))
-        source = _SOURCES[Origin(str(row["origin"]))]
-        head = f"label={quoted(class_)} source={quoted(source)}"
+        head = self._head(str(row["class"]), str(row["origin"]))
         group = f' group_id="{row["annotation"]}"' if len(places) > 1 else ""
         self.losses["polygon-parts"] += len(places) > 1
         told = self._attributes(row)
@@ -161,6 +142,14 @@ class _Shapes:
             rank = "" if kind is Kind.CLASS else ' occluded="0"'
             order = "" if kind is Kind.CLASS else ' z_order="0"'
             yield f"    <{tag} {head}{rank}{place}{order}{group}>\n{told}    </{tag}>\n"
+
+    def _head(self, class_: str, origin: str) -> str:
+        fitted = self.fitted(class_)
+        head = self._heads.get((class_, origin))
+        if head is None:
+            head = f"label={quoted(fitted)} source={quoted(_SOURCES[Origin(origin)])}"
+            self._heads[class_, origin] = head
+        return head
 
     def _places(self, kind: Kind, row: Row) -> Iterator[tuple[str, str]]:
         geometry: list[list[float]] = row["geometry"] or []  # type: ignore[assignment]
@@ -193,15 +182,41 @@ class _Shapes:
             yield "points", f' points="{_pairs(points)}"'
 
     def _attributes(self, row: Row) -> str:
-        key = row["class"], row["attributes"]
-        if key not in self._documents:
-            self._documents[key] = self._document(str(row["class"]), str(row["attributes"]))
-        theirs, is_lossy = self._documents[key]
-        self.losses["attribute-type"] += is_lossy
-        ours = (_attribute(attributes.PREFIX + word, str(row[word])) for word in attributes.LINEAGE)
-        return theirs + "".join(ours)
+        theirs = ""
+        if row["attributes"] != "{}":
+            theirs, is_lossy = self._document(str(row["class"]), str(row["attributes"]))
+            self.losses["attribute-type"] += is_lossy
+        return theirs + self._ours(row)
+
+    def _ours(self, row: Row) -> str:
+        """Return what the ledger says of a label; few labels differ in more than two numbers and a time."""
+        words = tuple(row[word] for word in _WORDS)
+        told = self._words.get(words)
+        if told is None:
+            told = "".join(
+                _attribute(attributes.PREFIX + word, str(value))
+                for word, value in zip(_WORDS, words, strict=True)
+            )
+            if len(self._words) < _MAX_KEPT:
+                self._words[words] = told
+        at = by_image.moment_text(row["labelled_at"])
+        when = "" if at is None else _ours("labelled_at", at)
+        return (
+            _ours("annotation", row["annotation"])
+            + _ours("revision", row["revision"])
+            + told
+            + when
+        )
 
     def _document(self, class_: str, document: str) -> tuple[str, bool]:
+        found = self._documents.get((class_, document))
+        if found is None:
+            found = self._told(class_, document)
+            if len(self._documents) < _MAX_KEPT:
+                self._documents[class_, document] = found
+        return found
+
+    def _told(self, class_: str, document: str) -> tuple[str, bool]:
         inputs = self._declared[class_].inputs
         lines: list[str] = []
         is_lossy = False
@@ -234,6 +249,10 @@ def _mask(geometry: list[list[float]]) -> Iterator[tuple[str, str]]:
 
 def _pairs(points: list[float]) -> str:
     return ";".join(f"{x!r},{y!r}" for x, y in zip(points[0::2], points[1::2], strict=True))
+
+
+def _ours(word: str, value: object) -> str:
+    return f'      <attribute name="{attributes.PREFIX}{word}">{value}</attribute>\n'
 
 
 def _attribute(name: str, text: str) -> str:
