@@ -1,71 +1,30 @@
 """Which annotation is it? The second half of an import, before anything is written.
 
 An import into a batch that already holds labels compares what it read with what
-is live there. The tools' ids are evidence, not truth: exporters renumber. So an
-id is believed where asset and content bear it out; where ids contradict content
-in the whole, content decides (`calc.matching`), and the report says which.
+is live there. Ids are evidence, not truth: exporters renumber. So the ledger's own
+annotation numbers, in files that we wrote, and then the tool's ids are held against
+content (`calc.evidence`); where they are not borne out, or there are none, content
+decides (`calc.matching`), and the report says which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from lineage import columns
-from lineage.activities.select import LiveState, Selector, live_state, table
-from lineage.calc import geometry, matching
+from lineage.activities.prior import Keys, Prior, is_nobody, same_annotator, sides
+from lineage.calc import evidence, matching
+from lineage.calc.matching import HOWS, How, Pairing
 from lineage.errors import BadInput
-from lineage.identity import row_hashes
-from lineage.segments import Ledger
-from lineage.terms import ActivityKind, Identity
-
-CONTENT = ("class", "kind", *columns.BOX, "geometry", "attributes", "origin")
-"""What makes two labels of one person on one image the same."""
-
-_HONEST_FRACTION = 0.9
-_IOU = 0.5
+from lineage.terms import Identity
 
 ADD, SUPERSEDE, UNCHANGED = 0, 1, 2
 
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What identity is decided by, one row a label.
-
-    Parameters
-    ----------
-    asset
-        ndarray of int64, shape (n,): asset key.
-    annotator, class_
-        Arrow string arrays of n.
-    box
-        ndarray of float64, shape (n, 4), px; NaN for whole-image classes.
-    content
-        ndarray of uint64, shape (n,): hash over `CONTENT`.
-    source_id
-        Arrow string array of n.
-    """
-
-    asset: np.ndarray
-    annotator: pa.StringArray
-    class_: pa.StringArray
-    box: np.ndarray
-    content: np.ndarray
-    source_id: pa.StringArray
-
-
-@dataclass(frozen=True, slots=True)
-class Prior:
-    """The live labels of a batch, as of a place in the log."""
-
-    keys: Keys
-    revision: np.ndarray
-    annotation: np.ndarray
-    live: LiveState
+_NAMED = HOWS.index(How.NAMED)
+_OUR_NUMBERS = "annotation numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +37,12 @@ class Plan:
         ndarray of int8, shape (n,): `ADD`, `SUPERSEDE` or `UNCHANGED`.
     prior
         ndarray of int64, shape (n,): row of the prior label, -1 where there is none.
-    is_inferred
-        ndarray of bool, shape (n,): identity rests on content, not on an id.
+    how
+        ndarray of int8, shape (n,): index into `matching.HOWS`, -1 for new labels.
     score
         ndarray of float64, shape (n,): IoU behind an inferred identity, NaN elsewhere.
+    is_ambiguous
+        ndarray of bool, shape (n,): another pairing would have been almost as good.
     vanished
         ndarray of int64: rows of prior labels that nothing was matched with.
     used
@@ -92,83 +53,17 @@ class Plan:
 
     operation: np.ndarray
     prior: np.ndarray
-    is_inferred: np.ndarray
+    how: np.ndarray
     score: np.ndarray
+    is_ambiguous: np.ndarray
     vanished: np.ndarray
     used: str
     reason: str
 
-
-def keys_of(batch: pa.RecordBatch | pa.Table, asset: np.ndarray) -> Keys:
-    """Return the keys of labels whose columns include `CONTENT`, annotator and source_id."""
-    if isinstance(batch, pa.Table):
-        batch = (
-            batch.combine_chunks().to_batches()[0]
-            if batch.num_rows
-            else columns.empty(batch.schema)
-        )
-    box = np.stack([_floats(batch[name]) for name in columns.BOX], axis=1)
-    return Keys(
-        asset=np.asarray(asset, np.int64),
-        annotator=batch["annotator"].cast(pa.string()),
-        class_=batch["class"].cast(pa.string()),
-        box=box,
-        content=row_hashes(_content(batch)),
-        source_id=batch["source_id"],
-    )
-
-
-def join(pieces: Sequence[Keys]) -> Keys:
-    """Return the keys of several chunks as one."""
-    return Keys(
-        asset=np.concatenate([k.asset for k in pieces]),
-        annotator=pa.concat_arrays([k.annotator for k in pieces]),
-        class_=pa.concat_arrays([k.class_ for k in pieces]),
-        box=np.concatenate([k.box for k in pieces]),
-        content=np.concatenate([k.content for k in pieces]),
-        source_id=pa.concat_arrays([k.source_id for k in pieces]),
-    )
-
-
-def prior_of(ledger: Ledger, batch: str, up_to: int) -> Prior | None:
-    """Return the live labels of a batch as their tool knows them, None where it has none.
-
-    A label that a migration carried to another schema version is compared as it was before: its
-    tool still has it under the old names.
-    """
-    live = live_state(ledger, up_to)
-    selector = Selector(batches=(batch,))
-    named = table(ledger, selector, ["revision", "annotation", "seq"], up_to=up_to, live=live)
-    if named.num_rows == 0:
-        return None
-    revision = named["revision"].to_numpy()
-    imported = _before_migrations(ledger, revision, named["seq"].to_numpy(), up_to)
-    shown = np.zeros_like(live.is_live)
-    shown[imported - 1] = True
-    wanted = ["revision", "asset", "annotator", "source_id", *CONTENT]
-    rows = table(ledger, selector, wanted, up_to=up_to, live=LiveState(shown, live.stage))
-    rows = rows.take(pa.array(np.searchsorted(rows["revision"].to_numpy(), imported)))
-    keys = keys_of(rows, rows["asset"].to_numpy())
-    return Prior(keys, revision, named["annotation"].to_numpy(), live)
-
-
-def _before_migrations(
-    ledger: Ledger, revision: np.ndarray, seq: np.ndarray, up_to: int
-) -> np.ndarray:
-    """Return, per revision, the newest one at or before it that no migration made."""
-    kinds = {int(n): ledger.header(int(n))["kind"] for n in np.unique(seq)}
-    if ActivityKind.MIGRATE not in kinds.values():
-        return revision
-    history = ledger.read("revisions", ("revision", "supersedes", "seq"), up_to=up_to)
-    before = history["supersedes"].fill_null(0).to_numpy()
-    seq_of = history["seq"].to_numpy()
-    migrations = [
-        n for n in np.unique(seq_of) if ledger.header(int(n))["kind"] == ActivityKind.MIGRATE
-    ]
-    found = revision.copy()
-    while (moved := np.isin(seq_of[found - 1], migrations)).any():
-        found[moved] = before[found[moved] - 1]
-    return found
+    @property
+    def is_inferred(self) -> np.ndarray:
+        """Where identity rests on content, not on an id."""
+        return (self.prior >= 0) & (self.how != _NAMED)
 
 
 def all_new(n_rows: int) -> Plan:
@@ -176,8 +71,9 @@ def all_new(n_rows: int) -> Plan:
     return Plan(
         operation=np.full(n_rows, ADD, np.int8),
         prior=np.full(n_rows, -1, np.int64),
-        is_inferred=np.zeros(n_rows, bool),
+        how=np.full(n_rows, -1, np.int8),
         score=np.full(n_rows, np.nan),
+        is_ambiguous=np.zeros(n_rows, bool),
         vanished=np.empty(0, np.int64),
         used=Identity.NEW.value,
         reason="the batch held no labels",
@@ -206,121 +102,126 @@ def plan(new: Keys, prior: Prior, *, identity: str = "auto") -> Plan:
             "identity-choice", f"--identity is {identity!r}, expected auto, id or content"
         )
     old = prior.keys
-    by_id = _join_by_id(new, old)
-    used, reason = _decide(new, old, by_id, identity)
-    if used is Identity.ID:
-        matched, inferred, score = by_id, np.zeros(len(by_id), bool), np.full(len(by_id), np.nan)
+    pairing = Pairing(*sides(old, new))
+    if identity == "content":
+        used, reason = Identity.CONTENT, "as asked"
+        _by_content(pairing)
+    elif identity == "id":
+        used, reason = Identity.ID, "as asked"
+        for hint in _hints(new, old):
+            evidence.heed(pairing, hint.row)
     else:
-        matched, score = _join_by_content(new, old)
-        inferred = matched >= 0
-    same = matched >= 0
-    rows = matched[same]
-    equal = np.zeros(len(matched), bool)
-    equal[same] = (
-        (new.content[same] == old.content[rows])
-        & (new.asset[same] == old.asset[rows])
-        & _equal_words(new.annotator, old.annotator, same, rows)
+        used, reason = _by_evidence(pairing, new, old)
+    matched = pairing.of_new
+    operation = np.where(matched < 0, ADD, SUPERSEDE).astype(np.int8)
+    operation[_is_equal(new, old, matched)] = UNCHANGED
+    return Plan(
+        operation=operation,
+        prior=matched,
+        how=pairing.how,
+        score=pairing.score,
+        is_ambiguous=pairing.is_ambiguous,
+        vanished=np.flatnonzero(pairing.of_old < 0),
+        used=used.value,
+        reason=reason,
     )
-    operation = np.where(matched < 0, ADD, np.where(equal, UNCHANGED, SUPERSEDE)).astype(np.int8)
-    vanished = np.setdiff1d(np.arange(len(old.asset)), rows)
-    return Plan(operation, matched, inferred, score, vanished, used.value, reason)
 
 
-def _content(batch: pa.RecordBatch) -> pa.RecordBatch:
-    # one schema for what was read and what is on record: presence is part of a row's bytes
-    fields = [columns.REVISIONS.field(name).with_nullable(True) for name in CONTENT]
-    arrays = [batch[field.name].cast(field.type) for field in fields]
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+def _by_content(pairing: Pairing) -> None:
+    matching.exact(pairing)
+    matching.by_overlap(pairing)
+    matching.by_exclusion(pairing)
 
 
-def _floats(column: pa.Array) -> np.ndarray:
-    return np.asarray(column.fill_null(float("nan")))
+def _whoever(pairing: Pairing, new: Keys, old: Keys, barred: np.ndarray) -> None:
+    """Pair labels of a file of ours that have lost who made them; of others' files they are new."""
+    rows = np.arange(len(old)), np.flatnonzero(is_nobody(new.annotator))
+    matching.regrouped(pairing, (old.asset, new.asset), rows, barred)
 
 
-def _equal_words(
-    new: pa.StringArray, old: pa.StringArray, same: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    return np.asarray(pc.equal(new.filter(pa.array(same)), old.take(pa.array(rows))))
-
-
-def _id_keys(keys: Keys) -> pa.StringArray:
-    asset = pa.array(keys.asset).cast(pa.string())
-    return pc.binary_join_element_wise(asset, keys.source_id, "/")
-
-
-def _join_by_id(new: Keys, old: Keys) -> np.ndarray:
-    old_ids, new_ids = _id_keys(old), _id_keys(new)
-    found = pc.index_in(new_ids, value_set=old_ids, skip_nulls=True)
-    rows = np.asarray(found.fill_null(-1)).astype(np.int64)
-    # an id that two labels share names neither
-    for ids, positions in ((old_ids, rows), (new_ids, np.arange(len(rows)))):
-        encoded = ids.dictionary_encode()
-        codes = np.asarray(encoded.indices.fill_null(-1))
-        n_uses = np.bincount(codes[codes >= 0], minlength=max(len(encoded.dictionary), 1))
-        is_shared = np.append(n_uses > 1, False)[codes]
-        rows = np.where((rows >= 0) & is_shared[positions], -1, rows)
-    return rows
-
-
-def _decide(new: Keys, old: Keys, by_id: np.ndarray, identity: str) -> tuple[Identity, str]:
-    if identity != "auto":
-        return Identity(identity), "as asked"
-    n_joined = int((by_id >= 0).sum())
-    if new.source_id.null_count or old.source_id.null_count:
-        return Identity.CONTENT, "the export gives no ids"
-    if n_joined == 0:
-        return Identity.CONTENT, "no id of the export is on record"
-    n_agreeing = int(_agree(new, old, by_id).sum())
-    n_elsewhere = _n_equal_elsewhere(new, old, by_id)
-    n_told = n_joined + n_elsewhere
-    told = f"{n_agreeing:,} of {n_joined:,} known ids agree with content, {n_elsewhere:,} labels changed id"
-    if n_agreeing >= _HONEST_FRACTION * n_told:
-        return Identity.ID, told
-    return Identity.CONTENT, told
-
-
-def _agree(new: Keys, old: Keys, by_id: np.ndarray) -> np.ndarray:
-    rows = np.flatnonzero(by_id >= 0)
-    others = by_id[rows]
-    is_equal = new.content[rows] == old.content[others]
-    is_class = np.asarray(
-        pc.equal(new.class_.take(pa.array(rows)), old.class_.take(pa.array(others)))
-    )
-    overlap = geometry.iou(new.box[rows], old.box[others])
-    return is_equal | is_class | (np.nan_to_num(overlap) >= _IOU)
-
-
-def _n_equal_elsewhere(new: Keys, old: Keys, by_id: np.ndarray) -> int:
-    left_old = np.setdiff1d(np.arange(len(old.asset)), by_id[by_id >= 0])
-    left_new = np.flatnonzero(by_id < 0)
-    known = {*zip(old.asset[left_old].tolist(), old.content[left_old].tolist(), strict=True)}
-    pairs = zip(new.asset[left_new].tolist(), new.content[left_new].tolist(), strict=True)
-    return sum(pair in known for pair in pairs)
-
-
-def _join_by_content(new: Keys, old: Keys) -> tuple[np.ndarray, np.ndarray]:
-    codes: Mapping[str, tuple[np.ndarray, np.ndarray]] = {
-        name: _shared_codes(getattr(new, name), getattr(old, name))
-        for name in ("annotator", "class_")
-    }
-    n_people = int(max(part.max(initial=0) for part in codes["annotator"])) + 1
-    sides = [
-        matching.Side(
-            group=keys.asset * n_people + codes["annotator"][i],
-            class_code=codes["class_"][i].astype(np.int32),
-            box=keys.box,
-            content=keys.content,
+def _by_evidence(pairing: Pairing, new: Keys, old: Keys) -> tuple[Identity, str]:
+    """Pair by whatever ids content bears out, and by content; return what was used, and why."""
+    hints = [found for found in _hints(new, old) if (found.row >= 0).any()]
+    for hint in hints:
+        evidence.confirm(pairing, hint.row)
+    matching.exact(pairing)
+    told, honest = [], []
+    for hint in hints:
+        verdict = evidence.weigh(pairing, hint.row, (hint.is_named_old, hint.is_named_new))
+        told.append(
+            f"{verdict.n_agree:,} of {verdict.n_known:,} known {hint.words} agree with content, "
+            f"{verdict.n_against:,} are contradicted by it"
         )
-        for i, keys in enumerate((new, old))
+        if verdict.is_honest:
+            honest.append(hint)
+            evidence.heed(pairing, hint.row, but=verdict.is_refuted)
+    barred = _is_stranger(honest, len(new))
+    matching.by_overlap(pairing, barred)
+    for hint in honest:
+        evidence.heed(pairing, hint.row)
+    matching.by_exclusion(pairing, barred)
+    if any(hint.words == _OUR_NUMBERS for hint in honest):
+        _whoever(pairing, new, old, barred)
+    if not hints:
+        is_bare = new.source_id.null_count == len(new.source_id)
+        told.append("the export gives no ids" if is_bare else "no id of the export is on record")
+    return Identity.ID if honest else Identity.CONTENT, "; ".join(told)
+
+
+def _is_stranger(honest: Sequence[_Hint], n: int) -> np.ndarray:
+    """Tell which labels carry an id that is not on record, while ids are to be believed."""
+    is_known, is_named = np.zeros(n, bool), np.zeros(n, bool)
+    for hint in honest:
+        is_known |= hint.row >= 0
+        is_named |= hint.is_named_new
+    return is_named & ~is_known
+
+
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    """Which prior label each label is by one sort of id (-1: none), and who has such an id."""
+
+    words: str
+    row: np.ndarray
+    is_named_old: np.ndarray
+    is_named_new: np.ndarray
+
+
+def _hints(new: Keys, old: Keys) -> list[_Hint]:
+    """Return what ids say, the ledger's own numbers first; an id that two labels share names neither."""
+    encoded = pa.concat_arrays([old.source_id, new.source_id]).dictionary_encode().indices
+    codes = np.asarray(encoded.fill_null(-1)).astype(np.int64) + 1
+    ids = codes[: len(old.asset)], codes[len(old.asset) :]
+    return [
+        _hint(_OUR_NUMBERS, (old.asset, new.asset), (old.number, new.number)),
+        _hint("ids", (old.asset, new.asset), ids),
     ]
-    found = matching.match(sides[1], sides[0])
-    matched = np.full(len(new.asset), -1, np.int64)
-    score = np.full(len(new.asset), np.nan)
-    matched[found.index_new] = found.index_old
-    score[found.index_new] = found.score
-    return matched, score
 
 
-def _shared_codes(new: pa.StringArray, old: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
-    codes = np.asarray(pa.concat_arrays([new, old]).dictionary_encode().indices).astype(np.int64)
-    return codes[: len(new)], codes[len(new) :]
+def _hint(
+    words: str, asset: tuple[np.ndarray, np.ndarray], number: tuple[np.ndarray, np.ndarray]
+) -> _Hint:
+    n = max(int(side.max(initial=0)) for side in number) + 1
+    (rows_old, key_old), (rows_new, key_new) = (
+        _alone(np.where(number[i] > 0, asset[i] * n + number[i], -1)) for i in (0, 1)
+    )
+    _, at_old, at_new = np.intersect1d(key_old, key_new, assume_unique=True, return_indices=True)
+    row = np.full(len(asset[1]), -1, np.int64)
+    row[rows_new[at_new]] = rows_old[at_old]
+    return _Hint(words, row, number[0] > 0, number[1] > 0)
+
+
+def _alone(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows whose key no other row has, and those keys, -1 standing for none."""
+    found, first, n_uses = np.unique(key, return_index=True, return_counts=True)
+    keep = (n_uses == 1) & (found >= 0)
+    return first[keep], found[keep]
+
+
+def _is_equal(new: Keys, old: Keys, matched: np.ndarray) -> np.ndarray:
+    rows = np.flatnonzero(matched >= 0)
+    others = matched[rows]
+    same = (new.content[rows] == old.content[others]) & (new.asset[rows] == old.asset[others])
+    equal = np.zeros(len(matched), bool)
+    equal[rows] = same & same_annotator(old, others, new, rows)
+    return equal

@@ -10,11 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineage import columns
-from lineage.terms import Change
+from lineage.calc.shapes import unequal
+from lineage.terms import Change, Identity
 
 _CODES = tuple(Change)
 _BY = ("annotator", "class", "batch", "schema", "stage")
 _SHAPE = ("kind", *columns.BOX, "geometry")
+_TOLD = ("annotation", "asset", "annotator", "batch", "schema", "stage", "revision", "class")
+_BLOCK_ROWS = 131_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,44 @@ class Changes:
     counts: Mapping[str, int]
 
 
-def changes(old: pa.Table, new: pa.Table) -> Changes:
-    """Compare two sets of labels by annotation.
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Which label of one side is which of the other.
+
+    Parameters
+    ----------
+    index_old, index_new
+        ndarrays of int64, shape (n,): rows; no row twice.
+    is_ambiguous
+        ndarray of bool, shape (n,): another pairing would have been almost as good; None where pairs
+        rest on annotations' numbers.
+    """
+
+    index_old: np.ndarray
+    index_new: np.ndarray
+    is_ambiguous: np.ndarray | None = None
+
+
+def by_number(old: pa.Table, new: pa.Table) -> Pairs:
+    """Pair the labels of two sets by the number of their annotation."""
+    _, index_old, index_new = np.intersect1d(
+        old["annotation"].to_numpy(),
+        new["annotation"].to_numpy(),
+        assume_unique=True,
+        return_indices=True,
+    )
+    return Pairs(index_old, index_new)
+
+
+def changes(old: pa.Table, new: pa.Table, pairs: Pairs | None = None) -> Changes:
+    """Compare two sets of labels.
 
     Parameters
     ----------
     old, new
         Columns of `columns.DATASET` from asset to stage; one row an annotation.
+    pairs
+        Which label is which; by annotations' numbers where it is left out.
 
     Notes
     -----
@@ -48,23 +82,15 @@ def changes(old: pa.Table, new: pa.Table) -> Changes:
     of different revisions are compared by value. Of several changes, the class weighs more
     than the place, the place more than attributes, attributes more than the stage.
     """
-    at_old = np.argsort(old["annotation"].to_numpy(), kind="stable")
-    at_new = np.argsort(new["annotation"].to_numpy(), kind="stable")
-    ids_old, ids_new = old["annotation"].to_numpy()[at_old], new["annotation"].to_numpy()[at_new]
-    _, both_old, both_new = np.intersect1d(
-        ids_old, ids_new, assume_unique=True, return_indices=True
-    )
-    rows_old, rows_new = at_old[both_old], at_new[both_new]
+    found = by_number(old, new) if pairs is None else pairs
+    rows_old, rows_new = found.index_old, found.index_new
     differs = old["revision"].to_numpy()[rows_old] != new["revision"].to_numpy()[rows_new]
-    restaged = _unequal(old["stage"], new["stage"], rows_old, rows_new)
-    touched = differs | restaged
-    kept = _compare(old, new, rows_old[touched], rows_new[touched], restaged[touched])
-    gone = np.setdiff1d(np.arange(old.num_rows), rows_old)
-    come = np.setdiff1d(np.arange(new.num_rows), rows_new)
-    pieces = [kept, _one_sided(old, gone, Change.RETRACTED), _one_sided(new, come, Change.ADDED)]
-    table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks()
-    table = table.filter(pc.not_equal(table["change"].cast(pa.string()), Change.UNCHANGED.value))
-    table = table.sort_by("annotation")
+    pieces = [
+        _compared(old, new, found, differs),
+        _one_sided(old, _others(old.num_rows, rows_old), Change.RETRACTED),
+        _one_sided(new, _others(new.num_rows, rows_new), Change.ADDED),
+    ]
+    table = pa.concat_tables(pieces).unify_dictionaries().combine_chunks().sort_by("annotation")
     words = table["change"].cast(pa.string()).to_numpy(zero_copy_only=False)
     counts = {f"n_{c.value}": int((words == c.value).sum()) for c in Change}
     n_common = len(rows_old) - (table.num_rows - counts["n_added"] - counts["n_retracted"])
@@ -101,26 +127,43 @@ def _tally(values: pa.ChunkedArray, change: pa.ChunkedArray, name: str) -> list[
     return [{name: value, **n} for value, n in ordered]
 
 
-def _compare(
-    old: pa.Table, new: pa.Table, rows_old: np.ndarray, rows_new: np.ndarray, restaged: np.ndarray
-) -> pa.Table:
-    before, after = old.take(rows_old), new.take(rows_new)
-    every = np.arange(len(rows_old))
-    reclassed = _unequal(before["class"], after["class"], every, every)
-    reattributed = _unequal(before["attributes"], after["attributes"], every, every)
-    moved = np.zeros(len(every), bool)
+def _others(n: int, rows: np.ndarray) -> np.ndarray:
+    is_left = np.ones(n, bool)
+    is_left[rows] = False
+    return np.flatnonzero(is_left)
+
+
+def _compared(old: pa.Table, new: pa.Table, pairs: Pairs, differs: np.ndarray) -> pa.Table:
+    """Return the pairs that changed; ``differs`` tells which are to be compared by value."""
+    touched = np.flatnonzero(differs)
+    rows_old, rows_new = pairs.index_old[touched], pairs.index_new[touched]
+    reclassed, moved, reattributed = (np.zeros(len(differs), bool) for _ in range(3))
+    reclassed[touched] = _unequal(old["class"], new["class"], rows_old, rows_new)
+    reattributed[touched] = _unequal(old["attributes"], new["attributes"], rows_old, rows_new)
     for name in _SHAPE:
-        moved |= _unequal(before[name], after[name], every, every)
+        moved[touched] |= _unequal(old[name], new[name], rows_old, rows_new)
+    restaged = _unequal(old["stage"], new["stage"], pairs.index_old, pairs.index_new)
     order = (Change.RECLASSED, Change.MOVED, Change.ATTRIBUTES, Change.RESTAGED)
     masks = (reclassed, moved, reattributed, restaged)
-    code = np.full(len(every), _CODES.index(Change.UNCHANGED))
+    code = np.full(len(differs), _CODES.index(Change.UNCHANGED))
     for change, mask in reversed(list(zip(order, masks, strict=True))):
         code[mask] = _CODES.index(change)
-    return _table(before, after, code, masks)
+    rows = np.flatnonzero(code != _CODES.index(Change.UNCHANGED))
+    identity = None
+    if pairs.is_ambiguous is not None:
+        words = np.where(pairs.is_ambiguous[rows], Identity.AMBIGUOUS, Identity.CONTENT)
+        identity = pa.array(words.astype(str), pa.string())
+    return _table(
+        old.select(_TOLD).take(pa.array(pairs.index_old[rows])),
+        new.select(_TOLD).take(pa.array(pairs.index_new[rows])),
+        code[rows],
+        tuple(mask[rows] for mask in masks),
+        identity,
+    )
 
 
 def _one_sided(side: pa.Table, rows: np.ndarray, change: Change) -> pa.Table:
-    taken = side.take(rows)
+    taken = side.select(_TOLD).take(pa.array(rows))
     code = np.full(len(rows), _CODES.index(change))
     masks = tuple(np.zeros(len(rows), bool) for _ in range(4))
     before, after = (taken, None) if change is Change.RETRACTED else (None, taken)
@@ -132,6 +175,7 @@ def _table(
     after: pa.Table | None,
     code: np.ndarray,
     masks: tuple[np.ndarray, ...],
+    identity: pa.Array | None = None,
 ) -> pa.Table:
     newest = after if after is not None else before
     if newest is None:
@@ -152,6 +196,7 @@ def _table(
         "revision_to": None if after is None else after["revision"],
         "class_from": None if before is None else before["class"],
         "class_to": None if after is None else after["class"],
+        "identity": identity,
     }
     return pa.Table.from_batches([columns.batch_of(columns.DIFF, values, len(code))])
 
@@ -159,11 +204,17 @@ def _table(
 def _unequal(
     a: pa.ChunkedArray, b: pa.ChunkedArray, rows_a: np.ndarray, rows_b: np.ndarray
 ) -> np.ndarray:
-    left, right = a.take(rows_a), b.take(rows_b)
-    if pa.types.is_list(left.type):
-        pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
-        return np.array([x != y for x, y in pairs], bool)
-    if pa.types.is_dictionary(left.type):
-        left, right = left.cast(pa.string()), right.cast(pa.string())
+    if pa.types.is_list(a.type):
+        parts = [np.empty(0, bool)]
+        for start in range(0, len(rows_a), _BLOCK_ROWS):
+            at = slice(start, start + _BLOCK_ROWS)
+            pair = (side.take(pa.array(rows[at])) for side, rows in ((a, rows_a), (b, rows_b)))
+            parts.append(unequal(*(side.combine_chunks() for side in pair)))
+        return np.concatenate(parts)
+    if pa.types.is_dictionary(a.type):
+        both = pa.chunked_array([*a.chunks, *b.chunks], a.type).unify_dictionaries()
+        codes = np.asarray(both.combine_chunks().indices.fill_null(-1))
+        return codes[: len(a)][rows_a] != codes[len(a) :][rows_b]
+    left, right = a.take(pa.array(rows_a)), b.take(pa.array(rows_b))
     one_null = np.asarray(pc.xor(pc.is_null(left), pc.is_null(right)))
     return np.asarray(pc.not_equal(left, right).fill_null(False)).astype(bool) | one_null
