@@ -244,6 +244,17 @@ DATASET_COMPLETENESS = pa.schema(
 )
 """How far a dataset version's images are labelled, sorted by split, asset name, batch, class."""
 
+AMBIGUOUS = pa.schema(
+    [
+        pa.field("annotation", pa.int64(), nullable=False),
+        pa.field("asset", pa.string(), nullable=False),
+        pa.field("class", WORD, nullable=False),  # as it is now
+        pa.field("score", pa.float64()),  # IoU of the pair; null: whole-image classes
+        pa.field("how", WORD, nullable=False),  # calc.matching.How
+    ]
+)
+"""Labels whose forerunner was found by content, and could almost as well be another."""
+
 DIFF = pa.schema(
     [
         pa.field("annotation", pa.int64(), nullable=False),
@@ -261,6 +272,7 @@ DIFF = pa.schema(
         pa.field("batch", WORD, nullable=False),
         pa.field("schema", WORD, nullable=False),
         pa.field("stage", WORD, nullable=False),
+        pa.field("identity", WORD),  # of a pair by content: content or ambiguous
     ]
 )
 """What became of every annotation between two dataset versions."""

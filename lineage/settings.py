@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,7 +38,7 @@ class ProjectSettings:
 
 @dataclass(frozen=True, slots=True)
 class IngestSource:
-    """Files that the ``ingest`` stage imports into a batch; ``path`` may be a pattern."""
+    """What the ``ingest`` stage imports into a batch; ``path`` may be a pattern."""
 
     path: str
     format: str = "auto"
@@ -46,6 +46,9 @@ class IngestSource:
     stage: str = "submitted"
     identity: str = "auto"
     annotator: str | None = None
+    map: str | None = None
+    pixel_base: int = 0
+    task: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +248,9 @@ def _filled(kind: Any, document: Mapping[str, object], prefix: str, problems: li
     for name, value in document.items():
         if name in known:
             values[name] = _value(str(known[name].type), value, f"{prefix}{name}", problems)
-    for name in ("tag", "task", "schema", "path"):
-        if name in known and name not in document:
+    for name, known_field in known.items():
+        has_default = (known_field.default, known_field.default_factory) != (MISSING, MISSING)
+        if not has_default and name not in document:
             problems.append(f"{prefix}{name}: missing")
     return kind(**values) if len(problems) == n_before else None
 

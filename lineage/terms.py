@@ -135,6 +135,16 @@ class Completeness(StrEnum):
     SKIPPED = "skipped"
 
 
+COMPLETENESS_BY_WEIGHT = (
+    Completeness.NOT_STARTED,
+    Completeness.SKIPPED,
+    Completeness.IN_PROGRESS,
+    Completeness.COMPLETE_EMPTY,
+    Completeness.COMPLETE,
+)
+"""Of several answers for one image, the last in this order holds."""
+
+
 class Change(StrEnum):
     """What happened to an annotation between two dataset versions."""
 

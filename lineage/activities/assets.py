@@ -1,4 +1,4 @@
-"""Images on record: size and digest, joined with labels that came before them."""
+"""Images on record: size and digest, joined with labels that came before them; how far they are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from lineage import columns, vcs
+from lineage.activities import position, trace
 from lineage.activities.context import Project
 from lineage.activities.record import Recording, recording
 from lineage.errors import BadInput
@@ -107,6 +111,42 @@ def add(project: Project, folder: Path, *, prefix: str = "") -> AssetsReport:
         n_ambiguous,
         tuple(unreadable),
     )
+
+
+def states(project: Project, choice: trace.Choice, wanted: Sequence[str]) -> pa.Table:
+    """Return how far images are, as their tools say.
+
+    Parameters
+    ----------
+    project
+        An open project.
+    choice
+        Batches, classes, images, and as of when.
+    wanted
+        States; all by default.
+
+    Returns
+    -------
+    pa.Table
+        ``asset, class, state, reason, batch`` by asset name. Where neither states nor batches nor
+        classes were asked for, an image of which nobody spoke stands there without a state.
+    """
+    seq = position.resolve(project, choice.as_of)
+    selector = trace.selector_of(project, choice)
+    found = trace.completeness(project, selector, seq).drop_columns(["split"])
+    if wanted:
+        is_wanted = pc.is_in(found["state"].cast(pa.string()), pa.array(list(map(str, wanted))))
+        return found.filter(is_wanted)
+    if choice.batch or choice.class_:
+        return found
+    facts = trace.asset_facts(project, seq)
+    if choice.asset:
+        facts = facts.filter(pc.is_in(facts["asset"], pa.array(selector.assets, pa.int64())))
+    is_silent = pc.invert(pc.is_in(facts["name"], found["asset"].combine_chunks()))
+    silent = pa.table({"asset": facts["name"].filter(is_silent)})
+    plain = found.cast(pa.schema([(name, pa.string()) for name in found.schema.names]))
+    both = pa.concat_tables([plain, silent], promote_options="default")
+    return both.take(pc.sort_indices(both["asset"]))
 
 
 def _rel(path: Path, folder: Path) -> str:

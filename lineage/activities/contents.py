@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from lineage import columns
-from lineage.activities import select, trace
+from lineage.activities import coverage, select, trace
 from lineage.activities.context import Project
 from lineage.activities.select import Selector
-from lineage.calc import splits
+from lineage.calc import splits, state
 from lineage.errors import BadInput, NotFound
 from lineage.identity import digest_of as tagged_digest
 from lineage.identity import table_digest
 from lineage.settings import Recipe
 from lineage.store import read
 from lineage.terms import BatchKind, Kind, Origin, Presence, Stage
+
+_ANSWERED = (Presence.LABELLED, Presence.EMPTY)
+
+LAYOUT = 2
+"""Of new versions; those of layout 1 hold no completeness, and their digest does not cover it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +35,23 @@ class Contents:
     ----------
     labels, assets
         `columns.DATASET` and `columns.DATASET_ASSETS`, sorted by split, asset name, annotation.
+    completeness
+        `columns.DATASET_COMPLETENESS` of these images, sorted by split, asset name, batch, class.
     excluded
         Batches left out, each with the reason.
+    states
+        Number of images in each state, over all images of the chosen batches.
+    n_incomplete
+        Images of the chosen batches that have no label here and are left out, because they are not
+        finished: in no case are they negatives.
     """
 
     labels: pa.Table
     assets: pa.Table
+    completeness: pa.Table
     excluded: Sequence[Mapping[str, str]]
+    states: Mapping[str, int]
+    n_incomplete: int
 
 
 def choose(project: Project, recipe: Recipe, seq: int) -> Contents:
@@ -45,30 +60,39 @@ def choose(project: Project, recipe: Recipe, seq: int) -> Contents:
     selector, excluded = _selector(project, recipe)
     live = select.live_state(project.ledger, seq)
     labels = trace.labels(project, selector, seq, live)
-    assets = _looked_at(project, selector, seq, labels)
-    names = assets["asset"].to_pylist()
-    keys = splits.group_keys(names, recipe.group_pattern)
+    facts = trace.asset_facts(project, seq)
+    said = coverage.completeness(project.ledger, selector.batches, seq)
+    states, said = coverage.counted(said), coverage.chosen(said, selector)
+    answered = coverage.roster(project.ledger, selector.batches, seq)
+    assets, n_incomplete = _looked_at(selector, labels, facts, answered, said)
+    keys = splits.group_keys(assets["asset"].to_pylist(), recipe.group_pattern)
     codes = splits.split_codes(keys, recipe.splits, salt=recipe.split_salt)
-    words = splits.split_words(codes, recipe.splits)
-    assets = assets.set_column(
-        assets.schema.get_field_index("split"), "split", words.cast(columns.WORD)
-    )
-    at = np.searchsorted(
-        np.array(names, dtype=object), labels["asset"].to_numpy(zero_copy_only=False)
-    )
-    labels = labels.set_column(
-        labels.schema.get_field_index("split"), "split", words.take(pa.array(at)).cast(columns.WORD)
-    )
+    words = splits.split_words(codes, recipe.splits).cast(columns.WORD)
+    at = _places(labels, assets)
     order = np.lexsort((labels["annotation"].to_numpy(), at, codes[at] if len(at) else at))
-    assets = assets.take(pa.array(np.argsort(codes, kind="stable")))
-    return Contents(labels.take(pa.array(order)), assets, excluded)
+    told = coverage.named(said, facts)
+    place = _places(told, assets)
+    told, place = told.filter(pa.array(place >= 0)), place[place >= 0]
+    told = _with_split(told, words.take(pa.array(place)))
+    return Contents(
+        labels=_with_split(labels, words.take(pa.array(at))).take(pa.array(order)),
+        assets=_with_split(assets, words).take(pa.array(np.argsort(codes, kind="stable"))),
+        completeness=told.take(pa.array(np.argsort(codes[place], kind="stable"))),
+        excluded=excluded,
+        states=states,
+        n_incomplete=n_incomplete,
+    )
 
 
-def digest_of(contents: Contents) -> str:
+def digest_of(contents: Contents, layout: int = LAYOUT) -> str:
     """Return the logical digest: of the rows, whatever the files, recipe or writer."""
-    labels = table_digest(contents.labels.to_batches(), "lineage:dataset:1")
-    assets = table_digest(contents.assets.to_batches(), "lineage:dataset-assets:1")
-    return tagged_digest("lineage:version:1", f"{labels}\n{assets}".encode())
+    tables = {"dataset": contents.labels, "dataset-assets": contents.assets}
+    if layout > 1:
+        tables["dataset-completeness"] = contents.completeness
+    digests = [
+        table_digest(table.to_batches(), f"lineage:{name}:1") for name, table in tables.items()
+    ]
+    return tagged_digest(f"lineage:version:{layout}", "\n".join(digests).encode())
 
 
 def _selector(project: Project, recipe: Recipe) -> tuple[Selector, list[Mapping[str, str]]]:
@@ -128,34 +152,70 @@ def _refuse_words(recipe: Recipe) -> None:
             )
 
 
-def _looked_at(project: Project, selector: Selector, seq: int, labels: pa.Table) -> pa.Table:
-    """Return the images that somebody answered for, empty ones too, sorted by name."""
-    presence: dict[tuple[int, str, str], str] = {}
-    wanted = ("asset", "annotator", "batch", "presence")
-    for batch in project.ledger.scan("roster", wanted, up_to=seq):
-        ours = batch.filter(pa.array(select.is_word(batch["batch"], selector.batches)))
-        keys = zip(*(ours[name].to_pylist() for name in wanted[:3]), strict=True)
-        presence.update(zip(keys, ours["presence"].to_pylist(), strict=True))
-    answered = {
-        asset
-        for (asset, person, _), what in presence.items()
-        if what in (Presence.LABELLED, Presence.EMPTY)
-        and (not selector.annotators or person in selector.annotators)
-    }
-    facts = trace.asset_facts(project, seq)
-    with_labels = np.unique(labels["asset"].to_numpy(zero_copy_only=False).astype(object))
-    names = facts["name"].to_numpy(zero_copy_only=False) if facts.num_rows else np.empty(0, object)
-    keys_ = facts["asset"].to_numpy() if facts.num_rows else np.empty(0, np.int64)
-    chosen = np.flatnonzero(np.isin(keys_, list(answered)) | np.isin(names, with_labels))
-    chosen = chosen[np.argsort(names[chosen], kind="stable")]
-    n_each = Counter(labels["asset"].to_pylist())
-    rows = facts.take(pa.array(chosen))
+def _looked_at(
+    selector: Selector, labels: pa.Table, facts: pa.Table, roster: pa.Table, said: pa.Table
+) -> tuple[pa.Table, int]:
+    """Return the images that have labels or are finished without, by name, and how many are not."""
+    n_each = np.zeros(facts.num_rows, np.int64)
+    counted = labels["asset"].combine_chunks().value_counts()
+    at = np.asarray(pc.index_in(counted.field("values"), facts["name"].combine_chunks()))
+    n_each[at] = np.asarray(counted.field("counts"))
+    has_answer, is_open = _judged(selector, facts, roster, said)
+    chosen = (n_each > 0) | has_answer
+    rows = facts.take(pa.array(np.flatnonzero(chosen)))
+    order = pc.sort_indices(rows["name"])
+    rows = rows.take(order)
     values = {
         "asset": rows["name"],
         "asset_digest": rows["digest"],
         "width": rows["width"],
         "height": rows["height"],
-        "n_annotations": [n_each[name] for name in names[chosen]],
+        "n_annotations": n_each[chosen][np.asarray(order)],
         "split": "",
     }
-    return pa.Table.from_batches([columns.batch_of(columns.DATASET_ASSETS, values, len(chosen))])
+    batch = columns.batch_of(columns.DATASET_ASSETS, values, rows.num_rows)
+    return pa.Table.from_batches([batch]), int((is_open & ~chosen).sum())
+
+
+def _judged(
+    selector: Selector, facts: pa.Table, roster: pa.Table, said: pa.Table
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tell, per image, whether a batch holds a whole answer for it, and whether one is open.
+
+    An answer is whole where somebody labelled the image or found it empty, or its tool calls it
+    finished, and nothing of the batch calls it, or a class that is asked for, unfinished. A tool
+    does not say whose work is finished: where people are asked for, theirs alone counts.
+    """
+    is_answer = select.is_word(coverage.one(roster["presence"]), _ANSWERED)
+    is_finished = np.zeros(said.num_rows, bool)
+    if selector.annotators:
+        is_answer &= select.is_word(coverage.one(roster["annotator"]), selector.annotators)
+    else:
+        is_finished = select.is_word(coverage.one(said["state"]), coverage.FINISHED)
+        is_finished &= said["class"].is_null().to_numpy()
+    is_unfinished = select.is_word(coverage.one(said["state"]), coverage.UNFINISHED)
+    names = ("asset", "batch")
+    parts = [
+        table.select(names).filter(pa.array(mask))
+        for table, mask in ((said, is_unfinished), (roster, is_answer), (said, is_finished))
+    ]
+    pairs = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+    asset, n_open = pairs["asset"].to_numpy(), parts[0].num_rows
+    key = state.composed(asset, coverage.numbers(pairs["batch"]))
+    is_whole = ~np.isin(key[n_open:], key[:n_open])
+    return (
+        np.isin(facts["asset"].to_numpy(), asset[n_open:][is_whole]),
+        np.isin(facts["asset"].to_numpy(), asset[:n_open]),
+    )
+
+
+def _places(rows: pa.Table, assets: pa.Table) -> np.ndarray:
+    """Return, per row, where its image stands among ``assets``, -1 where it does not."""
+    names = assets["asset"].combine_chunks()
+    found = pc.index_in(rows["asset"], names).combine_chunks()
+    return np.asarray(found.fill_null(-1)).astype(np.int64)
+
+
+def _with_split(rows: pa.Table, words: pa.Array) -> pa.Table:
+    place = rows.schema.get_field_index("split")
+    return rows.set_column(place, rows.schema.field("split"), words)

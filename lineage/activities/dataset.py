@@ -1,4 +1,4 @@
-"""A dataset version's files: Parquet parts for each split, its images, and the manifest."""
+"""A dataset version's files: Parquet parts for each split, its images and how far they are, the manifest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ _GROUP_ROWS = 131_072
 
 
 def write(
-    target: Path, labels: pa.Table, assets: pa.Table, manifest: Mapping[str, object]
+    target: Path,
+    labels: pa.Table,
+    assets: pa.Table,
+    completeness: pa.Table,
+    *,
+    manifest: Mapping[str, object],
 ) -> list[dict[str, object]]:
     """Write a version's files beside ``target`` and put them in its place in one step.
 
@@ -25,7 +30,7 @@ def write(
     ----------
     target
         Directory; an older version in it is replaced.
-    labels, assets
+    labels, assets, completeness
         Sorted rows.
     manifest
         What ``manifest.json`` says, save the files.
@@ -43,6 +48,9 @@ def write(
         folder = aside / split
         folder.mkdir()
         files.append(_write(aside, folder / "assets.parquet", _of(assets, split)))
+        said = _of(completeness, split)
+        if said.num_rows:
+            files.append(_write(aside, folder / "completeness.parquet", said))
         rows = _of(labels, split)
         for part, start in enumerate(range(0, rows.num_rows, PART_ROWS)):
             path = folder / f"part-{part:05d}.parquet"

@@ -8,14 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lineage import formats
-from lineage.activities import batches, emit, record
+from lineage.activities import batches, emit, recognise, record
 from lineage.activities.context import Project
 from lineage.activities.record import Outcome, SourceFile, recording
+from lineage.activities.sizes import KnownSizes
 from lineage.activities.spool import Spool, fill
 from lineage.errors import BadInput, Refused
-from lineage.formats import ReadOptions
-from lineage.segments import Checkpoint
+from lineage.formats import TASKS, ReadOptions, sources
+from lineage.formats.sources import Found, Piece
+from lineage.labelschema import LabelSchema
+from lineage.segments import Checkpoint, Ledger
+from lineage.settings import load_yaml
 from lineage.store import read
 from lineage.terms import ActivityKind, Stage
 
@@ -42,6 +45,12 @@ class ImportOptions:
         Handles for exports that name nobody.
     edge_tolerance_px
         How far a label may hang over the edge of its image.
+    map
+        The mapping file of tables; with it, ``auto`` is ``table``.
+    pixel_base
+        Number of the first pixel in formats that do not say, 0 or 1.
+    task
+        What rows mean where a format does not declare it: one of `formats.TASKS`.
     """
 
     format: str = "auto"
@@ -53,6 +62,9 @@ class ImportOptions:
     annotator: str | None = None
     annotator_of_file: Mapping[str, str] = field(default_factory=dict)
     edge_tolerance_px: float = 1.0
+    map: Path | None = None
+    pixel_base: int = 0
+    task: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +74,10 @@ class ImportReport:
     activity: str | None
     batch: str
     format: str
+    format_reason: str
     schema: str
     sources: tuple[SourceFile, ...]
+    passed_over: Mapping[str, int]
     n_assets: int
     n_annotators: int
     n_read: int
@@ -75,7 +89,8 @@ class ImportReport:
     by_rule: Mapping[str, int]
     violations_path: str | None
     losses: Mapping[str, int]
-    identity: Mapping[str, str]
+    notes: Mapping[str, str]
+    identity: Mapping[str, object]
     checkpoint: Checkpoint | None
     is_repeat: bool
     seconds: float
@@ -91,7 +106,7 @@ def import_labels(
     project
         An open project.
     paths
-        Files of one format.
+        Files, folders and archives of one format; see `formats.sources`.
     batch
         Tag of the batch.
     options
@@ -102,7 +117,8 @@ def import_labels(
     NotFound
         ``no-batch``.
     BadInput
-        ``no-such-file``, ``mixed-formats``, or the file's own failure; nothing was recorded.
+        ``no-such-file``, ``mixed-formats``, ``nothing-to-import``, ``archive-...``, or the file's
+        own failure; nothing was recorded.
     Refused
         ``batch-closed``, ``schema-not-locked``, or ``strict``: labels violate the schema and
         ``is_strict`` was asked for; nothing was recorded.
@@ -110,45 +126,44 @@ def import_labels(
     how = options or ImportOptions()
     started = project.clock()
     target = batches.get(project, batch)
-    sources = tuple(record.source_file(project, path) for path in paths)
-    format_name = _format_of(paths, how.format)
+    told, asked = read_options(project.root, how)
+    files = tuple(record.source_file(project, path) for path in paths)
+    given = [Piece(path, file.path) for path, file in zip(paths, files, strict=True)]
+    files += tuple(record.source_file(project, path) for path in _besides(paths, how, told))
     with project.store.reading() as connection:
-        if _is_repeat(connection, batch, sources, how, target.schema):
-            return _repeat(project, connection, batch, format_name, target.schema, sources)
+        known = _newest(connection, batch, files, how, target.schema)
+    if known is not None and all(sources.is_whole(path, _format(known)) for path in paths):
+        return _repeat(project, batch, known, files)
     schema = batches.schema_for_import(project, target)
     folder = Path(tempfile.mkdtemp(prefix="import-", dir=project.root / ".lineage"))
     try:
-        spool = fill(
-            folder,
-            [(path, source.path) for path, source in zip(paths, sources, strict=True)],
-            format_name,
-            options=ReadOptions(how.annotator, dict(how.annotator_of_file)),
-            schema=schema,
-            edge_tolerance_px=how.edge_tolerance_px,
-            progress=project.progress,
-        )
-        job = emit.Job(batch, target.schema, format_name, how.stage, how.is_whole, how.identity)
-        if how.is_dry_run or (how.is_strict and spool.n_rejected):
-            kept = _keep_violations(project, spool)
-            if not how.is_dry_run:
-                raise _strict(spool, kept)
+        found = sources.find(given, scratch=folder / "unpacked", format=asked)
+        spool = _read(project, found, folder, told, schema, how.edge_tolerance_px)
+        job = emit.Job(batch, target.schema, found.format, how.stage, how.is_whole, how.identity)
+        if how.is_strict and spool.n_rejected and not how.is_dry_run:
+            raise _strict(spool, _keep_violations(project, spool))
+        if how.is_dry_run:
             done, outcome = emit.rehearse(project, job, spool), Outcome()
+            kept = _keep_violations(project, spool)
         else:
-            done, outcome = _record(project, job, spool, sources, how)
+            done, outcome = _record(project, job, spool, files, how, found)
             kept = _violations_path(spool, outcome)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return ImportReport(
         activity=outcome.activity,
         batch=batch,
-        format=format_name,
+        format=found.format,
+        format_reason=found.reason,
         schema=target.schema,
-        sources=sources,
+        sources=files,
+        passed_over=found.passed_over,
         n_read=spool.n_read,
         n_rejected=spool.n_rejected,
         by_rule=dict(sorted(spool.by_rule.items())),
         violations_path=kept,
         losses=dict(sorted(spool.losses.items())),
+        notes=dict(sorted(spool.notes.items())),
         checkpoint=outcome.checkpoint or project.ledger.checkpoint(),
         is_repeat=False,
         seconds=(project.clock() - started).total_seconds(),
@@ -158,24 +173,45 @@ def import_labels(
         n_superseded=done.n_superseded,
         n_retracted=done.n_retracted,
         n_unchanged=done.n_unchanged,
-        identity={"used": done.identity, "reason": done.reason},
+        identity=done.identity,
     )
+
+
+def _read(
+    project: Project,
+    found: Found,
+    folder: Path,
+    told: ReadOptions,
+    schema: LabelSchema,
+    tolerance_px: float,
+) -> Spool:
+    with sources.named_as_given(found.unpacked):
+        return fill(
+            folder,
+            found.pieces,
+            found.format,
+            options=told,
+            schema=schema,
+            edge_tolerance_px=tolerance_px,
+            progress=project.progress,
+        )
 
 
 def _record(
     project: Project,
     job: emit.Job,
     spool: Spool,
-    sources: Sequence[SourceFile],
+    files: Sequence[SourceFile],
     how: ImportOptions,
+    found: Found,
 ) -> tuple[emit.Done, Outcome]:
     outcome = Outcome()
     with recording(
         project,
         ActivityKind.IMPORT,
-        parameters=_parameters(job, how),
+        parameters=_parameters(job, how, files),
         batch=job.batch,
-        sources=sources,
+        sources=files,
         outcome=outcome,
     ) as activity:
         done = emit.emit(activity, job, spool)
@@ -190,66 +226,128 @@ def _record(
             n_retracted=done.n_retracted,
             n_unchanged=done.n_unchanged,
             n_rejected=spool.n_rejected,
-            identity={"used": done.identity, "reason": done.reason},
+            identity={name: done.identity[name] for name in recognise.LOGGED},
             by_rule=dict(spool.by_rule),
             losses=dict(spool.losses),
+            notes=dict(spool.notes),
+            passed_over=dict(found.passed_over),
         )
     return done, outcome
 
 
-def _parameters(job: emit.Job, how: ImportOptions) -> dict[str, object]:
+def read_options(root: Path, how: ImportOptions) -> tuple[ReadOptions, str]:
+    """Return what readers of a project are told, and the format to look for.
+
+    Raises
+    ------
+    BadInput
+        ``pixel-base``, ``task``, ``map-format``: a mapping file for something that is no table;
+        ``settings-unreadable``: the mapping file.
+    """
+    if how.pixel_base not in (0, 1):
+        raise BadInput("pixel-base", f"pixel base {how.pixel_base!r}, expected 0 or 1")
+    if how.task not in TASKS:
+        raise BadInput("task", f"task {how.task!r}, expected one of {', '.join(TASKS)}")
+    format = "table" if how.map is not None and how.format == "auto" else how.format
+    if how.map is not None and format != "table":
+        raise BadInput(
+            "map-format",
+            f"a mapping file is for tables, and the format is {format}",
+            hint="leave --map or --format out",
+        )
+    options = ReadOptions(
+        annotator=how.annotator,
+        annotator_of_file=dict(how.annotator_of_file),
+        size_of=KnownSizes(Ledger(root / "ledger")),
+        pixel_base=how.pixel_base,
+        task=how.task,
+        mapping=None if how.map is None else load_yaml(how.map),
+    )
+    return options, format
+
+
+def _besides(paths: Sequence[Path], how: ImportOptions, told: ReadOptions) -> list[Path]:
+    """Return the files that are read besides those that are named, the mapping file last."""
+    found = [beside for path in paths for beside in sources.read_besides(path)]
+    roster = (told.mapping or {}).get("roster", "rows")
+    if isinstance(roster, str) and roster != "rows":
+        found += [path.parent / roster for path in paths if (path.parent / roster).is_file()]
+    return found if how.map is None else [*found, how.map]
+
+
+def _asked(how: ImportOptions, files: Sequence[SourceFile], schema: str) -> dict[str, object]:
+    """Return what has to be the same for the same bytes to give the same labels."""
     return {
-        "format": job.format,
-        "schema": job.schema,
+        "schema": schema,
         "stage": how.stage.value,
         "whole": how.is_whole,
-        "identity": how.identity,
         "annotator_given": how.annotator is not None or bool(how.annotator_of_file),
+        "map": None if how.map is None else files[-1].digest,
+        "pixel_base": how.pixel_base,
+        "task": how.task,
+    }
+
+
+_BEFORE: Mapping[str, object] = {"map": None, "pixel_base": 0, "task": "auto"}
+"""What imports did that were recorded before these parameters were."""
+
+
+def _parameters(
+    job: emit.Job, how: ImportOptions, files: Sequence[SourceFile]
+) -> dict[str, object]:
+    return {
+        **_asked(how, files, job.schema),
+        "format": job.format,
+        "identity": how.identity,
         "edge_tolerance_px": how.edge_tolerance_px,
     }
 
 
-def _is_repeat(
+def _newest(
     connection: read.Connection,
     batch: str,
-    sources: Sequence[SourceFile],
+    files: Sequence[SourceFile],
     how: ImportOptions,
     schema: str,
-) -> bool:
+) -> read.ActivityRow | None:
+    """Return the batch's newest import if it read these bytes, and would read them alike today."""
     # Only the batch's newest import may be skipped by its bytes: an older export that comes back
     # takes the batch back to what it says.
     seen = read.source_digests(connection, batch)
     newest = max(seen.values(), default=0)
-    if any(seen.get(source.digest) != newest for source in sources):
-        return False
-    entry = next(
-        (a for a in read.activities(connection, after=newest - 1) if a.seq == newest), None
-    )
-    asked = {"schema": schema, "stage": how.stage.value, "whole": how.is_whole}
-    return entry is not None and all(entry.parameters.get(k) == v for k, v in asked.items())
+    if not files or any(seen.get(file.digest) != newest for file in files):
+        return None
+    entry, *later = read.activities(connection, after=newest - 1)
+    known = {**_BEFORE, **entry.parameters}
+    asked = _asked(how, files, schema) | ({} if how.format == "auto" else {"format": how.format})
+    if any(known.get(name) != value for name, value in asked.items()):
+        return None
+    # labels were refused, and images were registered since: their sizes may be what was missing
+    has_images = any(a.kind == ActivityKind.ASSETS_ADD for a in later)
+    return None if has_images and entry.outcome.get("n_rejected") else entry
+
+
+def _format(entry: read.ActivityRow) -> str:
+    return str(entry.parameters["format"])
 
 
 def _repeat(
     project: Project,
-    connection: read.Connection,
     batch: str,
-    format_name: str,
-    schema: str,
-    sources: tuple[SourceFile, ...],
+    entry: read.ActivityRow,
+    files: tuple[SourceFile, ...],
 ) -> ImportReport:
-    seen = read.source_digests(connection, batch)
-    seqs = {seen[source.digest] for source in sources}
-    entries = [a.outcome for a in read.activities(connection) if a.seq in seqs]
-
     def total(name: str) -> int:
-        return sum(int(str(outcome.get(name, 0))) for outcome in entries)
+        return int(str(entry.outcome.get(name, 0)))
 
     return ImportReport(
         activity=None,
         batch=batch,
-        format=format_name,
-        schema=schema,
-        sources=sources,
+        format=_format(entry),
+        format_reason="as on record",
+        schema=str(entry.parameters["schema"]),
+        sources=files,
+        passed_over={},
         n_assets=total("n_assets"),
         n_annotators=total("n_annotators"),
         n_read=total("n_read"),
@@ -261,28 +359,12 @@ def _repeat(
         by_rule={},
         violations_path=None,
         losses={},
-        identity={"used": "digest", "reason": "the same bytes are on record"},
+        notes={},
+        identity=recognise.unasked("digest", "the same bytes are on record"),
         checkpoint=project.ledger.checkpoint(),
         is_repeat=True,
         seconds=0.0,
     )
-
-
-def _format_of(paths: Sequence[Path], asked: str) -> str:
-    if not paths:
-        raise BadInput("no-such-file", "no file to import", hint="lineage import FILE --batch TAG")
-    if asked != "auto":
-        formats.reader(asked)
-        return asked
-    found = {path: formats.sniff(path) for path in paths}
-    if len(set(found.values())) > 1:
-        told = ", ".join(f"{path.name}: {name}" for path, name in found.items())
-        raise BadInput(
-            "mixed-formats",
-            f"files of one import must have one format, found {told}",
-            hint="import each format by itself",
-        )
-    return next(iter(found.values()))
 
 
 def _violations_path(spool: Spool, outcome: Outcome) -> str | None:
@@ -295,7 +377,7 @@ def _keep_violations(project: Project, spool: Spool) -> str | None:
     if not spool.by_rule:
         return None
     kept = project.root / ".lineage" / "violations.parquet"
-    shutil.move(spool.violations_path, kept)
+    spool.keep_violations(kept)
     return kept.relative_to(project.root).as_posix()
 
 

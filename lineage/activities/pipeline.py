@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,9 +119,7 @@ def _kind(order: IngestBatch) -> BatchKind:
 def _sources(project: Project, order: IngestBatch, params: Params) -> list[ImportReport]:
     groups: dict[IngestSource, list[Path]] = {}
     for source in order.sources:
-        how = IngestSource(
-            "", source.format, source.whole, source.stage, source.identity, source.annotator
-        )
+        how = dataclasses.replace(source, path="")
         groups.setdefault(how, []).extend(_paths(project, source.path))
     n_whole = Counter(how.whole for how in groups)
     if n_whole[True] and len(groups) > 1:
@@ -130,12 +129,12 @@ def _sources(project: Project, order: IngestBatch, params: Params) -> list[Impor
             hint="give each sort a batch of its own, or leave whole out",
         )
     return [
-        import_labels(project, sorted(set(paths)), order.tag, options=_options(how, params))
+        import_labels(project, _outermost(paths), order.tag, options=_options(project, how, params))
         for how, paths in groups.items()
     ]
 
 
-def _options(how: IngestSource, params: Params) -> ImportOptions:
+def _options(project: Project, how: IngestSource, params: Params) -> ImportOptions:
     if how.stage not in set(Stage):
         raise BadInput("stage", f"{how.stage!r} is no stage, expected one of {', '.join(Stage)}")
     return ImportOptions(
@@ -145,7 +144,16 @@ def _options(how: IngestSource, params: Params) -> ImportOptions:
         identity=how.identity,
         annotator=how.annotator,
         edge_tolerance_px=params.edge_tolerance_px,
+        map=None if how.map is None else _paths(project, how.map)[0],
+        pixel_base=how.pixel_base,
+        task=how.task,
     )
+
+
+def _outermost(paths: Sequence[Path]) -> list[Path]:
+    """Return paths in order, those left out that lie in a folder which is given too."""
+    given = set(paths)
+    return sorted(path for path in given if given.isdisjoint(path.parents))
 
 
 def _paths(project: Project, pattern: str) -> Sequence[Path]:
@@ -156,7 +164,7 @@ def _paths(project: Project, pattern: str) -> Sequence[Path]:
             hint="put exports into inbox/",
             where="params.yaml: ingest",
         )
-    found = sorted(path for path in project.root.glob(pattern) if path.is_file())
+    found = sorted(path for path in project.root.glob(pattern) if path.is_file() or path.is_dir())
     if not found:
         raise BadInput(
             "no-such-file",

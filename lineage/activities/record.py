@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,8 @@ from lineage import __version__
 from lineage.activities import restore
 from lineage.activities.context import Project
 from lineage.errors import BadInput
+from lineage.formats.names import is_image
+from lineage.formats.sources import walk
 from lineage.identity import EMPTY_ROOT, log_leaf, merkle_root
 from lineage.segments import FORMAT_VERSION, Checkpoint, SegmentWriter, file_sha256, write_synced
 from lineage.store import read, tables
@@ -36,7 +39,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file that an activity reads."""
+    """A file or folder that an activity reads; ``docs/ledger.md`` says what a folder's digest covers."""
 
     path: str
     digest: str
@@ -106,7 +109,8 @@ class Recording:
         Parameters
         ----------
         handle
-            As the tool gives it; None for labels whose export names nobody.
+            As the tool gives it; None for labels whose export names nobody. A pseudonym on record
+            stands for itself: files that we wrote carry pseudonyms.
         tool
             The tool in which the handle holds; mail addresses hold everywhere.
         """
@@ -114,6 +118,8 @@ class Recording:
             if UNKNOWN not in self._names:
                 self._add_annotator(UNKNOWN, "", AgentKind.UNKNOWN)
             return UNKNOWN
+        if handle in self._names:
+            return handle
         key = (handle.lower(), "") if "@" in handle else (handle, tool)
         if key not in self._people:
             self._people[key] = self._new_person(*key, kind)
@@ -236,20 +242,46 @@ def recording(
 
 
 def source_file(project: Project, path: Path) -> SourceFile:
-    """Digest a file, named relative to the project where it lies inside.
+    """Digest a file or folder, named relative to the project where it lies inside.
 
     Raises
     ------
     BadInput
         ``no-such-file``.
     """
-    if not path.is_file():
+    if path.is_dir():
+        digest, n_bytes = _folder_digest(path)
+    elif path.is_file():
+        digest, n_bytes = file_sha256(path), path.stat().st_size
+    else:
         raise BadInput("no-such-file", f"no file {path}", hint="check the path")
     resolved = path.resolve()
-    name = path.name
+    name = path.name or resolved.name
     if resolved.is_relative_to(project.root):
         name = resolved.relative_to(project.root).as_posix()
-    return SourceFile(name, file_sha256(path), path.stat().st_size)
+    return SourceFile(name, digest, n_bytes)
+
+
+def _folder_digest(folder: Path) -> tuple[str, int]:
+    """Return a folder's digest and the bytes of its files, images left out.
+
+    An image is told by its name and size: its bytes are no labels, and reading terabytes of them
+    would take longer than the import.
+    """
+    found = hashlib.sha256(b"lineage:folder:1\x00")
+    n_bytes = 0
+    for entry in walk(folder):
+        if entry.passed_over is not None:
+            continue
+        path, name = folder / entry.path, os.fsencode(entry.path)
+        n = path.stat().st_size
+        if is_image(entry.path):
+            kind, value = b"\x00", n.to_bytes(8, "little")
+        else:
+            kind, value = b"\x01", bytes.fromhex(file_sha256(path))
+            n_bytes += n
+        found.update(kind + len(name).to_bytes(4, "little") + name + value)
+    return found.hexdigest(), n_bytes
 
 
 def _start(

@@ -199,10 +199,11 @@ def _refuse_divergence(store: Store, ledger: Ledger, size: int) -> None:
 
 def _replay_one(store: Store, ledger: Ledger, seq: int) -> int:
     header = ledger.header(seq)
-    if header.get("version") != FORMAT_VERSION:
+    if header.get("version") not in range(1, FORMAT_VERSION + 1):
         raise Refused(
             "ledger-newer",
-            f"segment {seq} has format {header.get('version')}, this lineage reads {FORMAT_VERSION}",
+            f"segment {seq} has format {header.get('version')}, this lineage reads "
+            f"formats up to {FORMAT_VERSION}",
             hint="use the lineage release that wrote it, or a later one",
         )
     with store.writing() as connection:

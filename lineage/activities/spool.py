@@ -16,7 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from lineage import columns, labelcheck
+from lineage.activities import completeness
 from lineage.formats import Chunk, ReadOptions, reader
+from lineage.formats.sources import Piece, renamed
 from lineage.labelschema import LabelSchema
 from lineage.progress import Progress
 from lineage.segments import parquet_writer, read_parquet
@@ -29,6 +31,14 @@ SPOOLED = pa.schema(
     ]
 )
 """A label that passed: its image by index, its class resolved."""
+
+SPOOLED_ROSTER = pa.schema(
+    [
+        pa.field("asset", pa.int64(), nullable=False),  # index into Spool.assets
+        *[field for field in columns.ROSTER if field.name != "asset"],
+    ]
+)
+"""A row of the roster: its image by index."""
 
 
 class AssetTable:
@@ -50,6 +60,14 @@ class AssetTable:
             if index == len(self._sizes):
                 self._sizes = np.concatenate([self._sizes, np.full_like(self._sizes, np.nan)])
         return index
+
+    def numbers(self, names: pa.Array) -> np.ndarray:
+        """Return the numbers of images, giving the next ones to new names."""
+        listed = names.to_pylist()
+        found = list(map(self.names.get, listed))
+        if None in found:
+            found = [self.number(name) for name in listed]
+        return np.array(found, np.int64)
 
     def learn(self, batch: pa.RecordBatch) -> list[tuple[str, str, str]]:
         """Take in facts, and return (name, seen, known) of images whose sizes disagree."""
@@ -90,11 +108,19 @@ class Spool:
     n_rejected: int = 0
     by_rule: Counter[str] = field(default_factory=Counter)
     losses: Counter[str] = field(default_factory=Counter)
+    notes: dict[str, str] = field(default_factory=dict)
+    _refused: list[np.ndarray] = field(default_factory=list)
+    _late: list[pa.RecordBatch] = field(default_factory=list)
 
     @property
     def violations_path(self) -> Path:
-        """The violations table, complete."""
+        """The violations that reading found."""
         return self.folder / "violations.parquet"
+
+    @property
+    def refused(self) -> np.ndarray:
+        """The numbers of the images of which something was refused, ascending."""
+        return np.unique(np.concatenate([np.empty(0, np.int64), *self._refused]))
 
     def labels(self) -> Iterator[pa.RecordBatch]:
         """Yield the accepted labels again, chunk by chunk."""
@@ -106,9 +132,36 @@ class Spool:
         with pa.memory_map(str(self.folder / "roster.arrow")) as source:
             yield from pa.ipc.open_stream(source)
 
+    def completeness(self) -> Iterator[pa.RecordBatch]:
+        """Yield what was said of how far images are, as `completeness.SPOOLED`."""
+        with pa.memory_map(str(self.folder / "completeness.arrow")) as source:
+            yield from pa.ipc.open_stream(source)
+
     def violations(self) -> Iterator[pa.RecordBatch]:
-        """Yield the violations again."""
+        """Yield every violation, those that came to light after reading last."""
         yield from read_parquet(self.violations_path)
+        yield from self._late
+
+    def keep_violations(self, path: Path) -> None:
+        """Write every violation to a Parquet file."""
+        with parquet_writer(path, columns.VIOLATIONS) as writer:
+            for batch in self.violations():
+                writer.write_batch(batch)
+
+    def count(self, violations: pa.RecordBatch) -> None:
+        """Count violations by rule."""
+        for entry in violations.column("rule").value_counts().to_pylist():
+            self.by_rule[entry["values"]] += entry["counts"]
+
+    def add_late(self, violations: pa.RecordBatch) -> None:
+        """Take in violations that came to light after reading."""
+        self.count(violations)
+        self._late.append(violations)
+
+    def refuse(self, numbers: np.ndarray) -> None:
+        """Remember that something of these images was refused."""
+        if len(numbers):
+            self._refused.append(np.unique(numbers))
 
 
 def fill(
@@ -128,7 +181,7 @@ def fill(
     folder
         Where to put what is set aside; the caller removes it.
     paths
-        Files, each with the name that violations call it by.
+        Files or folders, each with the name that violations call it by.
     format_name
         A name of `formats.READERS`.
     options
@@ -151,18 +204,26 @@ def fill(
         pa.OSFile(str(folder / "labels.arrow"), "wb") as label_sink,
         pa.ipc.new_stream(label_sink, SPOOLED) as label_writer,
         pa.OSFile(str(folder / "roster.arrow"), "wb") as roster_sink,
-        pa.ipc.new_stream(roster_sink, columns.ROSTER) as roster_writer,
+        pa.ipc.new_stream(roster_sink, SPOOLED_ROSTER) as roster_writer,
+        pa.OSFile(str(folder / "completeness.arrow"), "wb") as said_sink,
+        pa.ipc.new_stream(said_sink, completeness.SPOOLED) as said_writer,
         parquet_writer(spool.violations_path, columns.VIOLATIONS) as violation_writer,
     ):
         for path, name in paths:
             for chunk in read(path, options):
                 accepted, violations = _check(spool, chunk, name, schema, edge_tolerance_px)
                 label_writer.write_batch(accepted)
-                roster_writer.write_batch(chunk.roster)
-                for batch in (chunk.violations, *violations):
-                    _count(spool, batch)
+                roster_writer.write_batch(_numbered(spool, chunk.roster))
+                said, unknown = completeness.resolved(
+                    schema, chunk.completeness, spool.assets.numbers, source=name
+                )
+                said_writer.write_batch(said)
+                refused = renamed(chunk.violations, Piece(path, name))
+                for batch in (refused, *violations, *unknown):
+                    spool.count(batch)
                     violation_writer.write_batch(batch)
                 spool.losses.update(chunk.losses)
+                spool.notes.update(chunk.notes)
                 progress("read", spool.n_read, None)
     return spool
 
@@ -183,14 +244,17 @@ def _check(
     values = {
         name: labels.column(name)
         for name in columns.LABELS.names
-        if name not in ("asset", "class", "file")
+        if name not in ("asset", "class", "attributes", "file")
     }
     values |= {
         "asset": pa.array(index),
         "class": checked.class_,
+        "attributes": checked.attributes,
         "source_class": checked.source_class,
     }
     accepted = columns.batch_of(SPOOLED, values).filter(pa.array(checked.accepted))
+    spool.refuse(index[~checked.accepted])
+    spool.refuse(_known_numbers(spool, chunk.violations["asset"]))
     n_unread = len(set(zip(*_keys(chunk.violations), strict=True)))
     spool.n_accepted += accepted.num_rows
     spool.n_rejected += labels.num_rows - accepted.num_rows + n_unread
@@ -202,9 +266,15 @@ def _keys(violations: pa.RecordBatch) -> list[list[object]]:
     return [violations.column(name).to_pylist() for name in ("position", "asset", "annotation")]
 
 
-def _count(spool: Spool, violations: pa.RecordBatch) -> None:
-    for entry in violations.column("rule").value_counts().to_pylist():
-        spool.by_rule[entry["values"]] += entry["counts"]
+def _known_numbers(spool: Spool, names: pa.Array) -> np.ndarray:
+    found = (spool.assets.names.get(name) for name in names.unique().to_pylist())
+    return np.array([number for number in found if number is not None], np.int64)
+
+
+def _numbered(spool: Spool, roster: pa.RecordBatch) -> pa.RecordBatch:
+    values: dict[str, object] = {name: roster[name] for name in columns.ROSTER.names}
+    values["asset"] = spool.assets.numbers(roster["asset"])
+    return columns.batch_of(SPOOLED_ROSTER, values, roster.num_rows)
 
 
 def _conflicts(conflicts: list[tuple[str, str, str]], source: str) -> pa.RecordBatch:

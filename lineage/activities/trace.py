@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from lineage import columns
-from lineage.activities import position, schemas, select
+from lineage.activities import coverage, position, schemas, select
 from lineage.activities.context import Project
 from lineage.activities.select import LiveState, Selector
 from lineage.errors import BadInput, NotFound
@@ -65,6 +65,7 @@ class Status:
     n_live: int
     stages: Mapping[str, int]
     batches: Sequence[tuple[BatchRow, int]]
+    completeness: Mapping[str, Mapping[str, int]]
     versions: Sequence[str]
 
 
@@ -118,6 +119,7 @@ def status(project: Project, choice: Choice | None = None) -> Status:
         for name, tally in tallies.items():
             for entry in batch[name].value_counts().to_pylist():
                 tally[entry["values"]] += entry["counts"]
+    said = coverage.completeness(project.ledger, selector.batches, seq)
     with project.store.reading() as connection:
         counts = read.counts(connection, seq)
         return Status(
@@ -130,6 +132,7 @@ def status(project: Project, choice: Choice | None = None) -> Status:
             n_live=sum(stages.values()),
             stages=dict(stages),
             batches=[(row, by_batch[row.tag]) for row in read.batches(connection)],
+            completeness=coverage.counted_by_batch(said),
             versions=[tag for row in read.versions(connection) for tag in _titles(row)],
         )
 
@@ -181,7 +184,7 @@ def show(project: Project, annotation: int, as_of: str | None = None) -> Row:
 
 
 def blame(project: Project, asset: str, as_of: str | None = None) -> Row:
-    """Return who is behind every live label of an image, field by field.
+    """Return who is behind every live label of an image, field by field, and how far it is.
 
     Raises
     ------
@@ -200,6 +203,7 @@ def blame(project: Project, asset: str, as_of: str | None = None) -> Row:
             )
         rows = [r for r in read.asset_revisions(connection, found[0][0]) if _seq(r) <= seq]
         events = [e for e in read.asset_stages(connection, found[0][0]) if _seq(e) <= seq]
+        said = [c for c in read.asset_completeness(connection, found[0][0]) if _seq(c) <= seq]
         entries = {entry.seq: entry for entry in read.activities(connection)}
     _stand(rows, events)
     histories: dict[int, list[Row]] = {}
@@ -209,6 +213,7 @@ def blame(project: Project, asset: str, as_of: str | None = None) -> Row:
     return {
         "asset": found[0][1],
         "annotations": [_blamed(history, entries) for history in live],
+        "completeness": _standing(said),
     }
 
 
@@ -248,6 +253,15 @@ def labels(
         "split": "",
     }
     return pa.Table.from_batches([columns.batch_of(columns.DATASET, values, table.num_rows)])
+
+
+def completeness(project: Project, selector: Selector, seq: int) -> pa.Table:
+    """Return how far images are as rows of `columns.DATASET_COMPLETENESS`, the split left empty.
+
+    Of a selector, batches, assets and classes count (`coverage.chosen`).
+    """
+    rows = coverage.completeness(project.ledger, selector.batches, seq)
+    return coverage.named(coverage.chosen(rows, selector), asset_facts(project, seq))
 
 
 def asset_facts(project: Project, seq: int) -> pa.Table:
@@ -336,6 +350,12 @@ def _stand(rows: Sequence[Row], events: Sequence[Row]) -> None:
     newest = {event["revision"]: event["stage"] for event in events}
     for row in rows:
         row["stage"] = newest.get(row["revision"], row["entry_stage"])
+
+
+def _standing(said: Sequence[Row]) -> list[Row]:
+    names = ("class", "state", "reason", "batch")
+    newest = {(row["batch"], row["class"]): {n: row[n] for n in names} for row in said}
+    return sorted(newest.values(), key=lambda row: (str(row["batch"]), str(row["class"] or "")))
 
 
 def _entry_stage(row: Row, entry: ActivityRow) -> Row:

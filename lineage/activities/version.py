@@ -10,8 +10,8 @@ from typing import cast
 import pyarrow as pa
 
 from lineage import vcs
-from lineage.activities import dataset, position, restore
-from lineage.activities.contents import Contents, choose, digest_of
+from lineage.activities import compare, dataset, position, restore
+from lineage.activities.contents import LAYOUT, Contents, choose, digest_of
 from lineage.activities.context import Project
 from lineage.calc import changes as calc_changes
 from lineage.errors import BadInput, NotFound, Refused
@@ -72,11 +72,14 @@ def build(
     manifest: dict[str, object] = {
         "name": digest[:_NAME_CHARACTERS],
         "digest": digest,
+        "layout": LAYOUT,
         "seq": seq,
         "log_root": _root_at(project, seq),
         "recipe": {f.name: _plain(getattr(chosen, f.name)) for f in fields(chosen)},
         "n_assets": contents.assets.num_rows,
         "n_annotations": contents.labels.num_rows,
+        "n_incomplete": contents.n_incomplete,
+        "completeness": dict(contents.states),
         "splits": _split_counts(contents),
         "counts": {name: _tally(contents.labels[name]) for name in _COUNTED},
         "excluded": list(contents.excluded),
@@ -87,7 +90,9 @@ def build(
         },
     }
     target = project.root / OUT if out is None else out
-    manifest["files"] = dataset.write(target, contents.labels, contents.assets, manifest)
+    manifest["files"] = dataset.write(
+        target, contents.labels, contents.assets, contents.completeness, manifest=manifest
+    )
     _register(project, manifest, tag)
     return manifest
 
@@ -149,15 +154,21 @@ def tag(project: Project, name: str, new_tag: str) -> Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What became of every annotation between two versions."""
+    """What became of every annotation between two versions.
+
+    ``match`` tells how they were recognised; ``n_ambiguous`` counts pairs for which another pairing
+    would have been almost as good.
+    """
 
     from_: str
     to: str
+    match: str
+    n_ambiguous: int
     found: calc_changes.Changes
 
 
-def diff(project: Project, old: str, new: str) -> Difference:
-    """Compare two versions by annotation.
+def diff(project: Project, old: str, new: str, *, match: str = "annotation") -> Difference:
+    """Compare two versions.
 
     Parameters
     ----------
@@ -165,15 +176,25 @@ def diff(project: Project, old: str, new: str) -> Difference:
         An open project.
     old, new
         Versions; or any place in the log (`position.resolve`), seen through the recipe of ``params.yaml``.
+    match
+        ``annotation``: labels are recognised by their annotation's number; ``iou``: by content, for
+        versions whose identities were lost on the way.
 
     Raises
     ------
     NotFound
         ``no-version`` or ``as-of``.
+    BadInput
+        ``match-choice``: another word.
     """
-    sides = [_side(project, name) for name in (old, new)]
-    found = calc_changes.changes(sides[0], sides[1])
-    return Difference(old, new, found)
+    if match not in ("annotation", "iou"):
+        raise BadInput("match-choice", f"--match is {match!r}, expected annotation or iou")
+    before, after = (_side(project, name) for name in (old, new))
+    pairs = compare.pairs_of(before, after) if match == "iou" else None
+    found = calc_changes.changes(before, after, pairs)
+    doubts = None if pairs is None else pairs.is_ambiguous
+    n_ambiguous = 0 if doubts is None else int(doubts.sum())
+    return Difference(old, new, match, n_ambiguous, found)
 
 
 def labels_of(project: Project, name: str) -> Contents:
@@ -186,7 +207,7 @@ def labels_of(project: Project, name: str) -> Contents:
     """
     manifest = get(project, name)
     contents = choose(project, _recipe(manifest), cast(int, manifest["seq"]))
-    found = digest_of(contents)
+    found = digest_of(contents, cast(int, manifest.get("layout", 1)))
     if found != manifest["digest"]:
         raise Refused(
             "version-differs",

@@ -1,7 +1,8 @@
-"""Selectors, the same words wherever labels are chosen."""
+"""Selectors and ways of reading, the same words wherever labels are chosen or exports are read."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,8 +19,24 @@ Assets = Annotated[list[str] | None, typer.Option("--asset", help="On these imag
 Since = Annotated[str | None, typer.Option(help="Labelled at or after this time.")]
 Until = Annotated[str | None, typer.Option(help="Labelled before this time.")]
 AsOf = Annotated[
-    str | None, typer.Option(help="As of a place in the log, a time, a version, git:REVISION or commit:SHA.")
+    str | None,
+    typer.Option(help="As of a place in the log, a time, a version, git:REVISION or commit:SHA."),
 ]
+
+Formats = Annotated[
+    str,
+    typer.Option(
+        "--format", help="auto, or one of label-studio, cvat, coco, voc, yolo, labelbox, table."
+    ),
+]
+MapFile = Annotated[
+    Path | None,
+    typer.Option("--map", metavar="FILE", help="YAML: which columns of a table are what."),
+]
+PixelBase = Annotated[
+    int, typer.Option(min=0, max=1, help="Number of the first pixel, where files do not say (VOC).")
+]
+Task = Annotated[str, typer.Option(help="auto, detect, segment, pose or obb: what YOLO rows mean.")]
 
 
 def choice(

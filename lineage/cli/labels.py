@@ -1,9 +1,10 @@
-"""``import``, ``ingest``, ``assets``, ``export``: labels and images, in and out."""
+"""``import``, ``ingest``, ``export``: labels, in and out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,20 +15,22 @@ from lineage.cli.choice import (
     Assets,
     Batches,
     Classes,
+    Formats,
+    MapFile,
+    PixelBase,
     Schemas,
     Since,
     Stages,
+    Task,
     Until,
     choice,
 )
 from lineage.cli.session import session_of
-from lineage.errors import BadInput
+from lineage.errors import BadInput, Usage
 from lineage.terms import Stage
 
 if TYPE_CHECKING:
     from lineage.activities.ingest import ImportReport
-
-_assets = typer.Typer(help="Images: add.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -35,14 +38,13 @@ def register(app: typer.Typer) -> None:
     app.command("import")(import_)
     app.command("ingest")(ingest)
     app.command("export")(export)
-    app.add_typer(_assets, name="assets")
 
 
 def import_(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...")],
-    batch: Annotated[str, typer.Option(help="Tag of the batch.")],
-    format: Annotated[str, typer.Option(help="label-studio, cvat, coco, or auto.")] = "auto",
+    files: Annotated[list[Path], typer.Argument(metavar="PATH...")],
+    batch: Annotated[str | None, typer.Option(help="Tag of the batch.")] = None,
+    format: Formats = "auto",
     stage: Annotated[
         Stage, typer.Option(help="The stage that labels come in with.")
     ] = Stage.SUBMITTED,
@@ -60,12 +62,23 @@ def import_(
     annotator_of: Annotated[
         list[str] | None, typer.Option(metavar="FILE=NAME", help="Who labelled this file.")
     ] = None,
+    map_file: MapFile = None,
+    map_draft: Annotated[
+        bool, typer.Option("--map-draft", help="Only print a first --map of a table's columns.")
+    ] = False,
+    pixel_base: PixelBase = 0,
+    task: Task = "auto",
 ) -> None:
-    """Record the labels of export files in a batch."""
+    """Record the labels of exports (files, folders, archives) in a batch."""
     from lineage.activities.ingest import ImportOptions, import_labels
     from lineage.settings import load_params
 
     session = session_of(ctx)
+    if map_draft:
+        _draft_map(files, as_json=session.as_json)
+        return
+    if batch is None:
+        raise Usage("usage", "missing option '--batch'", hint="lineage import --help")
     project = session.open()
     options = ImportOptions(
         format=format,
@@ -77,6 +90,9 @@ def import_(
         annotator=annotator,
         annotator_of_file=_pairs(annotator_of or []),
         edge_tolerance_px=load_params(project.root).edge_tolerance_px,
+        map=map_file,
+        pixel_base=pixel_base,
+        task=task,
     )
     done = import_labels(project, files, batch, options=options)
     if session.as_json:
@@ -139,42 +155,25 @@ def ingest(ctx: typer.Context) -> None:
         raise typer.Exit(1)
 
 
-@_assets.command("add")
-def assets_add(
-    ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR")],
-    prefix: Annotated[
-        str, typer.Option(help="What names begin with, before the path below DIR.")
-    ] = "",
-) -> None:
-    """Register the images below DIR, with size and digest; DVC's own digests are taken where it has them."""
-    from lineage.activities import assets
-
-    session = session_of(ctx)
-    done = assets.add(session.open(), folder, prefix=prefix)
-    if session.as_json:
-        report.print_json(done)
-        return
-    report.line(
-        f"{done.n_images:,} images: {done.n_new:,} new, {done.n_joined:,} already known from labels, "
-        f"{done.n_unchanged:,} unchanged; {done.n_from_dvc:,} digests from DVC, {done.n_hashed:,} hashed"
-    )
-    if done.n_ambiguous:
-        report.line(
-            f"{done.n_ambiguous:,} images share the end of a name that labels give: registered apart from them"
-        )
-    if done.unreadable:
-        report.table(("file", "problem"), done.unreadable)
-        raise typer.Exit(1)
-
-
 def export(
     ctx: typer.Context,
-    out: Annotated[Path, typer.Argument(metavar="FILE")],
-    format: Annotated[str, typer.Option(help="coco, label-studio or cvat.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT")],
+    format: Annotated[str, typer.Option(help="coco, label-studio, cvat, voc or yolo.")],
     version: Annotated[
         str | None, typer.Option(help="A dataset version; else the live labels.")
     ] = None,
+    people: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE",
+            help="Whose labels, where several people answered for an image: "
+            "consensus, annotator:NAME or final.",
+        ),
+    ] = None,
+    prelabels: Annotated[
+        bool, typer.Option("--prelabels", help="As suggestions to begin from (label-studio).")
+    ] = False,
+    task: Task = "auto",
     names: Annotated[
         bool, typer.Option("--names", help="Write people's names, not pseudonyms.")
     ] = False,
@@ -188,18 +187,47 @@ def export(
     until: Until = None,
     as_of: AsOf = None,
 ) -> None:
-    """Write labels as a tool's own file, with their provenance."""
+    """Write labels as a tool's own file or folder, or a zip of it, with their provenance."""
     from lineage.activities import export as exporting
 
     session = session_of(ctx)
     asked = choice(batch, annotator, class_, stage, schema, asset, since, until, as_of)
-    done = exporting.export(session.open(), out, format, version=version, choice=asked, names=names)
+    done = exporting.export(
+        session.open(),
+        out,
+        format,
+        version=version,
+        choice=asked,
+        rule=people,
+        names=names,
+        prelabels=prelabels,
+        task=task,
+    )
     if session.as_json:
         report.print_json({"path": out, "format": format, **report.fields(done)})
         return
     report.line(f"wrote {out}: {done.n_labels:,} labels on {done.n_assets:,} images, as {format}")
     for what, n in sorted(done.losses.items()):
         report.line(f"  not carried: {what}, {n:,}")
+    for what, told in done.notes.items():
+        report.line(f"  {what}: {told}")
+    for name in done.side_files:
+        report.line(f"  beside or within it: {name}")
+
+
+def _draft_map(files: list[Path], *, as_json: bool) -> None:
+    from lineage.formats.table.draft import draft
+    from lineage.settings import dump_yaml
+
+    if len(files) != 1:
+        raise Usage("usage", f"--map-draft is of one file, {len(files)} are given")
+    if not files[0].is_file():
+        raise BadInput("no-such-file", f"no file {files[0]}", hint="check the path")
+    drafted = draft(files[0])
+    if as_json:
+        report.print_json({"map": drafted})
+    else:
+        report.line(dump_yaml(drafted).rstrip())
 
 
 def _pairs(words: list[str]) -> dict[str, str]:
@@ -221,6 +249,18 @@ def _import_document(done: ImportReport) -> dict[str, object]:
     return found
 
 
+def _tell_ambiguous(identity: Mapping[str, object]) -> None:
+    listed = cast(list[Mapping[str, object]], identity["ambiguous"])
+    shown = ", ".join(
+        f"{row['annotation']} ({row['class']} on {row['asset']})" for row in listed[:3]
+    )
+    more = ", ..." if int(str(identity["n_ambiguous"])) > 3 else ""
+    n = f"{identity['n_ambiguous']:,}"
+    report.line(f"{n} identities are ambiguous: annotation {shown}{more}")
+    whole = identity["path"] or "in the document that --json prints"
+    report.line(f"  the whole list: {whole}")
+
+
 def _rules(done: ImportReport) -> str:
     return ", ".join(f"{rule} {n:,}" for rule, n in done.by_rule.items())
 
@@ -234,8 +274,13 @@ def _tell_import(done: ImportReport, *, is_dry_run: bool) -> None:
         return
     report.line(
         f"{done.n_read:,} labels of {done.n_annotators:,} annotators on {done.n_assets:,} images read "
-        f"as {done.format} in {done.seconds:.1f} s"
+        f"as {done.format} in {done.seconds:.1f} s ({done.format_reason})"
     )
+    if done.passed_over:
+        told_over = ", ".join(f"{what} {n:,}" for what, n in done.passed_over.items())
+        report.line(f"passed over: {told_over}")
+    for name, taken in done.notes.items():
+        report.line(f"  {name}: {taken}")
     told = (
         ("added", done.n_added),
         ("superseded", done.n_superseded),
@@ -248,6 +293,8 @@ def _tell_import(done: ImportReport, *, is_dry_run: bool) -> None:
     )
     if done.identity["used"] != "new":
         report.line(f"annotations recognised by {done.identity['used']}: {done.identity['reason']}")
+    if done.identity["n_ambiguous"]:
+        _tell_ambiguous(done.identity)
     for name, n in done.losses.items():
         report.line(f"  not carried: {name}, {n:,}")
     if done.by_rule:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lineage.cli import report
 from lineage.cli.session import session_of
+from lineage.terms import Completeness
+
+if TYPE_CHECKING:
+    from lineage.activities.trace import Status
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +60,7 @@ def status(
             "kind": row.kind,
             "state": row.state,
             "n_annotations": n,
+            "completeness": found.completeness.get(row.tag, {}),
             "gate": None,
         }
         for row, n in found.batches
@@ -79,22 +85,7 @@ def status(
             }
         )
         return
-    report.line(f"project     {found.project}   store {found.store}")
-    if found.checkpoint is not None:
-        report.line(
-            f"ledger      {found.checkpoint.size:,} activities, root {found.checkpoint.root[:16]}"
-        )
-    report.line(
-        f"labels      {found.n_live:,} live annotations by {found.n_annotators:,} annotators; "
-        f"{found.n_assets:,} images, {found.n_revisions:,} revisions"
-    )
-    stages = ", ".join(f"{stage} {n:,}" for stage, n in found.stages.items())
-    report.line(f"stages      {stages or 'none'}")
-    report.line(f"versions    {', '.join(found.versions) or 'none yet: lineage build'}")
-    if rows:
-        report.line()
-        names = ("tag", "task", "schema", "kind", "state", "n_annotations")
-        report.table(names, [[row[name] for name in names] for row in rows])
+    _tell_status(found, rows)
 
 
 def restore(
@@ -115,3 +106,28 @@ def restore(
         f"store holds {done.n_activities:,} activities and {done.n_revisions:,} revisions, "
         f"{done.n_names:,} annotators by name"
     )
+
+
+def _tell_status(found: Status, rows: Sequence[Mapping[str, object]]) -> None:
+    report.line(f"project     {found.project}   store {found.store}")
+    if found.checkpoint is not None:
+        report.line(
+            f"ledger      {found.checkpoint.size:,} activities, root {found.checkpoint.root[:16]}"
+        )
+    report.line(
+        f"labels      {found.n_live:,} live annotations by {found.n_annotators:,} annotators; "
+        f"{found.n_assets:,} images, {found.n_revisions:,} revisions"
+    )
+    stages = ", ".join(f"{stage} {n:,}" for stage, n in found.stages.items())
+    report.line(f"stages      {stages or 'none'}")
+    report.line(f"versions    {', '.join(found.versions) or 'none yet: lineage build'}")
+    if rows:
+        report.line()
+        names = ("tag", "task", "schema", "kind", "state", "n_annotations")
+        report.table(names, [[row[name] for name in names] for row in rows])
+    told = {tag: n for tag, n in found.completeness.items() if n}
+    if told:
+        report.line()
+        states = [state.value for state in Completeness if any(state in n for n in told.values())]
+        table = [(tag, *(n.get(state, 0) for state in states)) for tag, n in told.items()]
+        report.table(("images of", *states), table)

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from lineage.cli import report
+from lineage.cli.choice import Formats, MapFile, PixelBase, Task
 from lineage.cli.session import session_of
 
 _schema = typer.Typer(
-    help="Label schemas: add, lock, list, show, diff, infer, migrate.", no_args_is_help=True
+    help="Label schemas: add, lock, list, show, diff, infer, export, migrate.", no_args_is_help=True
 )
 
 Ref = Annotated[str, typer.Argument(metavar="NAME@VERSION")]
@@ -129,19 +130,52 @@ def infer(
     ctx: typer.Context,
     files: Annotated[list[Path], typer.Argument(metavar="EXPORT...")],
     name: Annotated[str, typer.Option(help="Name of the schema.")],
-    format: Annotated[str, typer.Option(help="Format of the export.")] = "auto",
+    format: Formats = "auto",
+    map_file: MapFile = None,
+    pixel_base: PixelBase = 0,
+    task: Task = "auto",
     out: Annotated[Path | None, typer.Option(help="Where to write the draft.")] = None,
 ) -> None:
     """Draft a schema from what exports hold: classes, kinds, attribute values seen."""
     from lineage.activities import infer as inference
+    from lineage.activities.ingest import ImportOptions, read_options
 
     session = session_of(ctx)
-    path = inference.infer(session.directory, files, name=name, format=format, out=out)
+    how = ImportOptions(format=format, map=map_file, pixel_base=pixel_base, task=task)
+    told, asked = read_options(session.directory, how)
+    path = inference.infer(session.directory, files, name=name, format=asked, out=out, options=told)
     if session.as_json:
         report.print_json({"path": path})
     else:
         report.line(
             f"wrote {path}; read it, write the definitions, then: lineage schema add {path}"
+        )
+
+
+@_schema.command("export")
+def export(
+    ctx: typer.Context,
+    ref: Ref,
+    format: Annotated[str, typer.Option(help="label-studio or cvat.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write it; else it is shown.")] = None,
+) -> None:
+    """Write the tool's own labelling configuration, so that the schema is what annotators see."""
+    from lineage.activities import configure
+
+    session = session_of(ctx)
+    done = configure.configure(session.open(), ref, format, out)
+    if session.as_json:
+        report.print_json(done)
+        return
+    if out is None:
+        report.line(done.config.rstrip())
+        return
+    report.line(f"wrote {out}: {ref} as {format} asks it")
+    if done.not_expressed:
+        report.line("the tool does not ask or hold to:")
+        report.table(
+            ("path", "rule", "what becomes of it"),
+            [(gap.path, gap.rule, gap.told) for gap in done.not_expressed],
         )
 
 

@@ -121,6 +121,11 @@ def blame(ctx: typer.Context, asset: str, as_of: AsOf = None) -> None:
     report.line(f"{found['asset']}: {len(annotations):,} labels")
     names = ("annotation", "class", "box", "stage", "annotator", "schema", "batch", "labelled_at")
     report.table(names, [[_shown(row[name]) for name in names] for row in annotations])
+    said = cast(list[Row], found["completeness"])
+    if said:
+        report.line()
+        told = ("batch", "class", "state", "reason")
+        report.table(told, [[row[name] for name in told] for row in said])
     late = [(row["annotation"], _last_change(row)) for row in annotations]
     changed = [row for row in late if row[1]]
     if changed:

@@ -70,25 +70,32 @@ def diff(
     out: Annotated[
         Path | None, typer.Option(help="Write the full table here (.parquet or .csv).")
     ] = None,
+    match: Annotated[
+        str, typer.Option(help="annotation; or iou, for versions whose identities were lost.")
+    ] = "annotation",
 ) -> None:
-    """Compare two dataset versions (or places in the log) by annotation."""
+    """Compare two dataset versions (or places in the log), annotation by annotation."""
     from lineage.activities import export, version
     from lineage.calc.changes import counted_by
 
     session = session_of(ctx)
     project = session.open()
     names = session.names(project)
-    found = version.diff(project, old, new).found
+    difference = version.diff(project, old, new, match=match)
+    found = difference.found
     by = counted_by(found)
     for row in by["annotator"]:
         row["annotator"] = names.get(str(row["annotator"]), row["annotator"])
     if out is not None:
         export.write_table(found.table, out)
     if session.as_json:
-        report.print_json({"from": old, "to": new, **found.counts, "by": by, "path": out})
+        how = {"match": match, "n_ambiguous": difference.n_ambiguous}
+        report.print_json({"from": old, "to": new, **how, **found.counts, "by": by, "path": out})
         return
     told = ", ".join(f"{n:,} {name.removeprefix('n_')}" for name, n in found.counts.items())
     report.line(f"{old} to {new}: {told}")
+    if difference.n_ambiguous:
+        report.line(f"{difference.n_ambiguous:,} pairs are ambiguous: another was almost as good")
     rows = found.table.slice(0, report.MAX_ROWS).to_pylist()
     if rows:
         report.line()
@@ -189,5 +196,11 @@ def _tell(manifest: Mapping[str, object]) -> None:
     splits = cast(Mapping[str, Mapping[str, int]], manifest["splits"])
     table = [(name, n["n_assets"], n["n_annotations"]) for name, n in splits.items()]
     report.table(("split", "images", "annotations"), table)
+    states = cast(Mapping[str, int], manifest.get("completeness", {}))
+    if states:
+        told = ", ".join(f"{n:,} {state}" for state, n in states.items())
+        report.line(f"images of these batches, as their tools say: {told}")
+    if n_incomplete := cast(int, manifest.get("n_incomplete", 0)):
+        report.line(f"left out: {n_incomplete:,} images without labels that nobody finished")
     for entry in cast(list[Mapping[str, str]], manifest["excluded"]):
         report.line(f"left out: batch {entry['batch']}, {entry['reason']}")

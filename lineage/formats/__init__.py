@@ -13,7 +13,7 @@ a label is worth. Start reading at `Chunk`, then ``coco/read.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -22,8 +22,13 @@ import pyarrow as pa
 
 from lineage import columns
 from lineage.errors import BadInput
+from lineage.formats.forms import Configuration
+from lineage.formats.sniffing import Sniffed as Sniffed
+from lineage.formats.sniffing import sniff as sniff
 
 CHUNK_ROWS = 65_536
+TASKS = ("auto", "detect", "segment", "pose", "obb")
+"""What `ReadOptions.task` may be."""
 
 
 def _no_size(name: str) -> tuple[int, int] | None:
@@ -107,12 +112,20 @@ class WriteOptions:
         negative.
     is_prelabels
         Write suggestions for annotators to begin from, in formats that tell them from labels.
+    schemas
+        Documents of the label schemas that the labels stand under, oldest first: how the tool's
+        project asks for attributes.
+    task
+        What a set is for where one set can hold one task only (YOLO), one of `TASKS`; ``auto`` goes
+        by the kinds of its labels.
     """
 
     completeness: pa.Table = field(
         default_factory=lambda: columns.DATASET_COMPLETENESS.empty_table()
     )
     is_prelabels: bool = False
+    schemas: Sequence[Mapping[str, object]] = ()
+    task: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +148,32 @@ class WriteReport:
     side_files: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How closely a format holds what it was given; what it cannot hold is no change of a label.
+
+    Parameters
+    ----------
+    px
+        By how much a coordinate may differ, px. The default is what arithmetic loses: a corner plus
+        a width is not quite the other corner.
+    fraction
+        The same, as a fraction of the image's longer side.
+    rotation_deg
+        By how much a rotation may differ.
+    unsaid
+        Columns of `columns.LABELS` that it has no words for.
+    """
+
+    px: float = 1e-6
+    fraction: float = 0.0
+    rotation_deg: float = 1e-6
+    unsaid: tuple[str, ...] = ()
+
+
 Reader = Callable[[Path, ReadOptions], Iterator[Chunk]]
 Writer = Callable[[Path, pa.Table, pa.Table, WriteOptions], WriteReport]
+Configurer = Callable[[Mapping[str, object]], Configuration]
 
 READERS: Mapping[str, str] = {
     "label-studio": "lineage.formats.label_studio.read",
@@ -149,6 +186,14 @@ READERS: Mapping[str, str] = {
 }
 """Format name to the module whose ``read(path, options)`` is its reader."""
 
+PRECISIONS: Mapping[str, Precision] = {
+    # two decimals, of pixels and of degrees
+    "cvat": Precision(px=0.005, rotation_deg=0.005),
+    # six decimals, of a centre and of half a side
+    "yolo": Precision(fraction=1e-6, unsaid=("attributes", "origin")),
+}
+"""Format name to its precision, where it rounds; the others hold what they were given."""
+
 TREES = frozenset({"voc", "yolo"})
 """Formats of many small files: their readers take a folder whole, their writers make one."""
 
@@ -160,6 +205,17 @@ WRITERS: Mapping[str, str] = {
     "yolo": "lineage.formats.yolo.write",
 }
 """Format name to the module whose ``write(path, labels, assets, options)`` is its writer."""
+
+CONFIGURATIONS: Mapping[str, str] = {
+    "label-studio": "lineage.formats.label_studio.config",
+    "cvat": "lineage.formats.cvat.config",
+}
+"""Tool to the module whose ``configuration(document)`` makes its labelling configuration."""
+
+
+def precision(name: str) -> Precision:
+    """Return how closely the format called ``name`` holds what it was given."""
+    return PRECISIONS.get(name, Precision())
 
 
 def reader(name: str) -> Reader:
@@ -194,25 +250,18 @@ def writer(name: str) -> Writer:
     return found
 
 
-def sniff(path: Path) -> str:
-    """Tell the format of ``path`` by its content.
+def configuration(name: str) -> Configurer:
+    """Return what makes the labelling configuration of a tool from a label schema's document.
 
     Raises
     ------
     BadInput
-        ``unknown-format``: the content fits no reader.
+        ``unknown-format``: there is none for this tool.
     """
-    with path.open("rb") as file:
-        head = file.read(65_536).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head.startswith(b"<"):
-        if b"<annotations" in head:
-            return "cvat"
-    elif head.startswith(b"["):
-        return "label-studio"
-    elif head.startswith(b"{"):
-        return "coco"
-    raise BadInput(
-        "unknown-format",
-        f"the content of {path} fits no known format, it starts with {head[:24]!r}",
-        hint=f"name it with --format {'|'.join(READERS)}",
-    )
+    if name not in CONFIGURATIONS:
+        raise BadInput(
+            "unknown-format",
+            f"no labelling configuration for {name!r}, expected one of {', '.join(CONFIGURATIONS)}",
+        )
+    found: Configurer = import_module(CONFIGURATIONS[name]).configuration
+    return found

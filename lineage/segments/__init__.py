@@ -54,12 +54,14 @@ TABLES: Mapping[str, pa.Schema] = {
     "assets": columns.SEGMENT_ASSETS,
     "revisions": columns.REVISIONS,
     "roster": columns.SEGMENT_ROSTER,
+    "completeness": columns.SEGMENT_COMPLETENESS,
     "stages": columns.STAGES,
     "quarantine": columns.VIOLATIONS,
 }
 """The parts that a segment may have, in the order in which a store is rebuilt from them."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of a segment's layout; 2 may have a part ``completeness``, which 1 does not know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class Appender:
             "assets": self._assets,
             "revisions": self._revisions,
             "roster": self._roster,
+            "completeness": self._completeness,
             "stages": self._stages,
             "quarantine": _kept_in_segments,
         }
@@ -97,6 +98,19 @@ class Appender:
             },
         )
 
+    def _completeness(self, batch: pa.RecordBatch) -> None:
+        self._bulk(
+            "completeness",
+            {
+                "seq": batch["seq"],
+                "asset_id": batch["asset"],
+                "class_id": self._key_column("class", batch["class"]),
+                "batch_id": self._key_column("batch", batch["batch"]),
+                "state": batch["state"],
+                "reason": batch["reason"],
+            },
+        )
+
     def _stages(self, batch: pa.RecordBatch) -> None:
         self._bulk(
             "stage_event",
@@ -112,7 +126,7 @@ class Appender:
 
     def _key_column(self, entity: str, words: pa.DictionaryArray) -> pa.Array:
         names = words.dictionary.to_pylist()
-        used = set(np.unique(np.asarray(words.indices)).tolist())
+        used = set(words.indices.unique().to_pylist())
         keys = self._known(entity)
         if entity == "class":
             self._add_classes([name for i, name in enumerate(names) if i in used])

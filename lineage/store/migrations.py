@@ -35,7 +35,40 @@ class Version:
     upgrade: Callable[[Connection], None] | None = None
 
 
-VERSIONS: Sequence[Version] = (Version(1, "the first tables"),)
+def _add_completeness(connection: Connection) -> None:
+    is_sqlite = connection.dialect.name == "sqlite"
+    key = "INTEGER" if is_sqlite else "BIGINT"
+    own_key = "INTEGER" if is_sqlite else "BIGSERIAL"
+    connection.exec_driver_sql(
+        f"CREATE TABLE completeness (id {own_key} NOT NULL, seq {key} NOT NULL, "
+        f"asset_id {key} NOT NULL, class_id {key}, batch_id {key} NOT NULL, state TEXT NOT NULL, "
+        "reason TEXT, PRIMARY KEY (id), FOREIGN KEY(seq) REFERENCES activity (seq), "
+        "FOREIGN KEY(asset_id) REFERENCES asset (id), "
+        "FOREIGN KEY(class_id) REFERENCES label_class (id), "
+        "FOREIGN KEY(batch_id) REFERENCES batch (id))"
+    )
+    connection.exec_driver_sql("CREATE INDEX ix_completeness_asset_id ON completeness (asset_id)")
+    if not is_sqlite:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER completeness_no_change BEFORE UPDATE OR DELETE OR TRUNCATE "
+            "ON completeness FOR EACH STATEMENT EXECUTE FUNCTION lineage_refuse()"
+        )
+        return
+    for verb in ("UPDATE", "DELETE"):
+        connection.exec_driver_sql(
+            f"CREATE TRIGGER completeness_no_{verb.lower()} BEFORE {verb} ON completeness "
+            f"BEGIN SELECT RAISE(ABORT, 'append-only: completeness refuses {verb}'); END"
+        )
+
+
+VERSIONS: Sequence[Version] = (
+    Version(1, "the first tables"),
+    Version(
+        2,
+        "completeness, a table of its own: how far each image is; nothing that was there changes",
+        _add_completeness,
+    ),
+)
 
 
 def newest(versions: Sequence[Version] = VERSIONS) -> int:

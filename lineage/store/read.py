@@ -280,6 +280,17 @@ def asset_revisions(connection: Connection, asset: int) -> list[dict[str, object
     )
 
 
+def asset_completeness(connection: Connection, asset: int) -> list[dict[str, object]]:
+    """Return what was said of how far one asset is, oldest first."""
+    return _mappings(
+        connection,
+        "SELECT c.seq, l.name AS class, c.state, c.reason, b.tag AS batch FROM completeness c "
+        "JOIN batch b ON b.id = c.batch_id LEFT JOIN label_class l ON l.id = c.class_id "
+        "WHERE c.asset_id = :key ORDER BY c.id",
+        asset,
+    )
+
+
 def find_assets(connection: Connection, name: str, *, limit: int = 6) -> list[tuple[int, str]]:
     """Return assets called ``name``, or else whose name ends in ``/name``."""
     exact = text("SELECT id, name FROM asset WHERE name = :name")

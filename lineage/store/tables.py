@@ -272,6 +272,20 @@ class Roster(SQLModel, table=True):
     lead_time_s: float | None = Field(default=None, sa_type=Float)
 
 
+class CompletenessRow(SQLModel, table=True):
+    """How far an image of a batch is, as its tool says; the newest row holds."""
+
+    __tablename__ = "completeness"
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    seq: int = Field(foreign_key="activity.seq", sa_type=Key)
+    asset_id: int = Field(foreign_key="asset.id", sa_type=Key, index=True)
+    # null: every class of the batch's schema
+    class_id: int | None = Field(default=None, foreign_key="label_class.id", sa_type=Key)
+    batch_id: int = Field(foreign_key="batch.id", sa_type=Key)
+    state: str = Field(sa_type=Text)  # terms.Completeness
+    reason: str | None = Field(default=None, sa_type=Text)
+
+
 class VerdictRow(SQLModel, table=True):
     """A blind reviewer's judgement of a revision."""
 

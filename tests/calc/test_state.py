@@ -56,6 +56,37 @@ def test_the_newest_event_is_where_a_revision_stands(events: list[tuple[int, int
     assert entry.tolist() == [0] * 5
 
 
+few = st.integers(-2, 3)
+many = st.sampled_from([-(2**62), -1, 0, 7, 2**40, 2**62])
+rows_of_keys = st.sampled_from([few, many]).flatmap(
+    lambda value: st.lists(st.tuples(value, value, few), max_size=20)
+)
+
+
+def as_keys(rows: list[tuple[int, int, int]]) -> list[np.ndarray]:
+    return [np.array([row[i] for row in rows], np.int64) for i in range(3)]
+
+
+@given(rows_of_keys)
+def test_one_number_stands_for_several_keys(rows: list[tuple[int, int, int]]) -> None:
+    key = state.composed(*as_keys(rows)).tolist()
+    assert [[a == b for b in key] for a in key] == [[a == b for b in rows] for a in rows]
+
+
+@given(rows_of_keys)
+def test_the_newest_row_of_a_key_holds(rows: list[tuple[int, int, int]]) -> None:
+    expected = {row: i for i, row in enumerate(rows)}
+    assert state.newest(*as_keys(rows)).tolist() == sorted(expected.values())
+
+
+@given(rows_of_keys, st.integers(0, 20))
+def test_a_key_is_found_where_it_stands_last(rows: list[tuple[int, int, int]], n: int) -> None:
+    key = state.composed(*as_keys(rows))
+    place = {row: i for i, row in enumerate(rows[:n])}
+    found = state.row_of(key[:n], key[n:])
+    assert found.tolist() == [place.get(row, -1) for row in rows[n:]]
+
+
 numbers = st.sampled_from(
     [-1e9, -3.0, -0.5, 0.0, 5.0, 20.0, 100.5, 103.0, float("nan"), float("inf")]
 )

@@ -117,6 +117,10 @@ def test_every_document_is_as_the_page_says(run: Run, world: Path, tmp_path: Pat
     do("sql", "SELECT 1 AS one")
     do("schema list")
     do("schema show", "street@2.0")
+    assert do("schema export", "street@2.0", "--format", "label-studio")["path"] is None
+    config = tmp_path / "labels.json"
+    done = do("schema export", "street@2.0", "--format", "cvat", "--out", str(config))
+    assert done["config"] == config.read_text("utf-8")
     assert do("schema diff", "street@1.0", "street@2.0")["level"] == "major"
     do("batch list")
     do("batch show", "w01-ls")
@@ -128,10 +132,14 @@ def test_every_document_is_as_the_page_says(run: Run, world: Path, tmp_path: Pat
     assert do("import", str(export), "--batch", "w02-ls", "--dry-run")["activity"] is None
     do("batch close", "late")
     do("assets add", str(world / "inbox" / "images"))
+    listed = do("assets list", "--limit", "3")
+    assert len(listed["assets"]) == 3 < listed["n"]
+    assert do("assets list", "--state", "skipped", "--batch", "w01-ls")["n"] < listed["n"]
     do("ingest")
     do("build", "--batch", "w01-ls", "--tag", "small")
     difference = do("diff", name, "small")
     assert difference["n_retracted"] == sum(row["n_retracted"] for row in difference["by"]["batch"])
+    assert do("diff", name, name, "--match", "iou")["n_unchanged"] > 0
     do("export", str(tmp_path / "out.json"), "--format", "coco", "--version", name)
     do("restore")
     do("schema infer", str(export), "--name", "inferred")

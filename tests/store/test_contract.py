@@ -191,26 +191,31 @@ def test_another_logs_store_is_refused(any_project: Project) -> None:
 
 
 def test_migrations_run_in_order_each_in_a_transaction(any_project: Project) -> None:
-    ran: list[int] = []
+    ran: list[str] = []
+    newest = migrations.newest()
 
-    def second(connection: read.Connection) -> None:
+    def one_more(connection: read.Connection) -> None:
+        connection.execute(text("CREATE TABLE extra_one (id INTEGER)"))
+        ran.append("one more")
+
+    def broken(connection: read.Connection) -> None:
         connection.execute(text("CREATE TABLE extra_two (id INTEGER)"))
-        ran.append(2)
-
-    def third(connection: read.Connection) -> None:
-        connection.execute(text("CREATE TABLE extra_three (id INTEGER)"))
         raise RuntimeError("half way")
 
-    versions = (*migrations.VERSIONS, Version(2, "one more", second), Version(3, "broken", third))
+    versions = (
+        *migrations.VERSIONS,
+        Version(newest + 1, "one more", one_more),
+        Version(newest + 2, "broken", broken),
+    )
     with pytest.raises(RuntimeError):
-        migrations.migrate(any_project.store.engine, 1, versions=versions)
+        migrations.migrate(any_project.store.engine, newest, versions=versions)
     with any_project.store.reading(check=False) as connection:
         found = connection.execute(text("SELECT value FROM store_info WHERE key = 'version'"))
-        assert found.scalar_one() == "2"
+        assert found.scalar_one() == str(newest + 1)
         names = inspect(connection).get_table_names()
-    assert ran == [2]
-    assert "extra_two" in names
-    assert "extra_three" not in names
+    assert ran == ["one more"]
+    assert "extra_one" in names
+    assert "extra_two" not in names
     assert all(version.note for version in versions)
 
 
@@ -229,6 +234,7 @@ def test_every_table_of_the_issue_is_there(any_project: Project) -> None:
         "dataset_version",
         "run",
         "roster",
+        "completeness",
     }
     with any_project.store.reading() as connection:
         assert wanted <= set(inspect(connection).get_table_names())
