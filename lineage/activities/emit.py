@@ -25,7 +25,7 @@ from lineage.terms import Operation, Stage
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What holds for every label of an import."""
+    """What holds for every label of an import; ``author``: of what is new, where nobody is named."""
 
     batch: str
     schema: str
@@ -33,6 +33,7 @@ class Job:
     stage: Stage
     is_whole: bool
     identity: str
+    author: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def _recognised(
         ledger=project.ledger,
         format_name=job.format,
         identity=job.identity,
+        is_history=job.author is not None,
     )
 
 
@@ -142,7 +144,8 @@ def _write_revisions(
             if len(changed) == 0:
                 continue
             chosen = rows.start + changed
-            labels = with_pseudonyms(labels.take(pa.array(changed)), people)
+            labels = _by(labels.take(pa.array(changed)), job.author)
+            labels = with_pseudonyms(labels, people)
             labels = found.kept.put(labels, chosen)
             values = _carried(labels)
             values |= {"extra": rewritten(labels["extra"], people.mentioned)}
@@ -158,6 +161,16 @@ def _write_revisions(
             }
             activity.append("revisions", columns.batch_of(columns.REVISIONS, values))
             activity.project.progress("record", done, spool.n_accepted)
+
+
+def _by(labels: pa.RecordBatch, author: str | None) -> pa.RecordBatch:
+    """Return labels of which those that name nobody are the author's."""
+    at = labels.schema.get_field_index("annotator")
+    named = labels.column(at)
+    if author is None or named.null_count == 0:
+        return labels
+    filled = named.cast(pa.string()).fill_null(author).dictionary_encode()
+    return labels.set_column(at, labels.schema.field(at), filled.cast(columns.WORD))
 
 
 def _carried(labels: pa.RecordBatch) -> dict[str, object]:

@@ -10,12 +10,13 @@ decides (`calc.matching`), and the report says which.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 
 from lineage.activities.prior import Keys, Prior, is_nobody, same_annotator, sides
+from lineage.activities.record import UNKNOWN
 from lineage.calc import evidence, matching
 from lineage.calc.matching import HOWS, How, Pairing
 from lineage.errors import BadInput
@@ -80,7 +81,7 @@ def all_new(n_rows: int) -> Plan:
     )
 
 
-def plan(new: Keys, prior: Prior, *, identity: str = "auto") -> Plan:
+def plan(new: Keys, prior: Prior, *, identity: str = "auto", is_history: bool = False) -> Plan:
     """Decide which annotation each label is.
 
     Parameters
@@ -91,6 +92,9 @@ def plan(new: Keys, prior: Prior, *, identity: str = "auto") -> Plan:
         Labels as they are on record.
     identity
         ``auto``, ``id`` or ``content`` (CONTRACT, ``import --identity``).
+    is_history
+        The labels are the next state of one file that names nobody: whoever made the last state of
+        a label, it may be the same.
 
     Raises
     ------
@@ -102,7 +106,12 @@ def plan(new: Keys, prior: Prior, *, identity: str = "auto") -> Plan:
             "identity-choice", f"--identity is {identity!r}, expected auto, id or content"
         )
     old = prior.keys
-    pairing = Pairing(*sides(old, new))
+    by_whom = old.annotator, new.annotator
+    if is_history and is_nobody(new.annotator).all():
+        by_whom = _nobody(len(old)), _nobody(len(new))
+    pairing = Pairing(
+        *sides(replace(old, annotator=by_whom[0]), replace(new, annotator=by_whom[1]))
+    )
     if identity == "content":
         used, reason = Identity.CONTENT, "as asked"
         _by_content(pairing)
@@ -125,6 +134,10 @@ def plan(new: Keys, prior: Prior, *, identity: str = "auto") -> Plan:
         used=used.value,
         reason=reason,
     )
+
+
+def _nobody(n: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, np.int32)), pa.array([UNKNOWN]))
 
 
 def _by_content(pairing: Pairing) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lineage.activities import batches, emit, recognise, record
+from lineage.activities import batches, emit, recognise, record, repeats
 from lineage.activities.context import Project
 from lineage.activities.record import Outcome, SourceFile, recording
 from lineage.activities.sizes import KnownSizes
@@ -21,6 +21,7 @@ from lineage.segments import Checkpoint, Ledger
 from lineage.settings import load_yaml
 from lineage.store import read
 from lineage.terms import ActivityKind, Stage
+from lineage.vcs.history import Commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class ImportOptions:
         Number of the first pixel in formats that do not say, 0 or 1.
     task
         What rows mean where a format does not declare it: one of `formats.TASKS`.
+    commit
+        The commit of a history from Git that the files are of: it stands in the record, its author
+        made what is new or changed in it where the files name nobody, and no bytes are a repeat.
     """
 
     format: str = "auto"
@@ -65,6 +69,7 @@ class ImportOptions:
     map: Path | None = None
     pixel_base: int = 0
     task: str = "auto"
+    commit: Commit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +132,22 @@ def import_labels(
     started = project.clock()
     target = batches.get(project, batch)
     told, asked = read_options(project.root, how)
-    files = tuple(record.source_file(project, path) for path in paths)
+    files = tuple(repeats.source(project, path, how.commit) for path in paths)
     given = [Piece(path, file.path) for path, file in zip(paths, files, strict=True)]
     files += tuple(record.source_file(project, path) for path in _besides(paths, how, told))
     with project.store.reading() as connection:
-        known = _newest(connection, batch, files, how, target.schema)
-    if known is not None and all(sources.is_whole(path, _format(known)) for path in paths):
+        known = repeats.newest(connection, batch, files, how, target.schema)
+    if known is not None and all(sources.is_whole(path, repeats.format_of(known)) for path in paths):
         return _repeat(project, batch, known, files)
     schema = batches.schema_for_import(project, target)
     folder = Path(tempfile.mkdtemp(prefix="import-", dir=project.root / ".lineage"))
     try:
         found = sources.find(given, scratch=folder / "unpacked", format=asked)
         spool = _read(project, found, folder, told, schema, how.edge_tolerance_px)
-        job = emit.Job(batch, target.schema, found.format, how.stage, how.is_whole, how.identity)
+        author = None if how.commit is None else how.commit.author
+        job = emit.Job(
+            batch, target.schema, found.format, how.stage, how.is_whole, how.identity, author
+        )
         if how.is_strict and spool.n_rejected and not how.is_dry_run:
             raise _strict(spool, _keep_violations(project, spool))
         if how.is_dry_run:
@@ -209,7 +217,7 @@ def _record(
     with recording(
         project,
         ActivityKind.IMPORT,
-        parameters=_parameters(job, how, files),
+        parameters=repeats.parameters(job, how, files),
         batch=job.batch,
         sources=files,
         outcome=outcome,
@@ -275,62 +283,6 @@ def _besides(paths: Sequence[Path], how: ImportOptions, told: ReadOptions) -> li
     return found if how.map is None else [*found, how.map]
 
 
-def _asked(how: ImportOptions, files: Sequence[SourceFile], schema: str) -> dict[str, object]:
-    """Return what has to be the same for the same bytes to give the same labels."""
-    return {
-        "schema": schema,
-        "stage": how.stage.value,
-        "whole": how.is_whole,
-        "annotator_given": how.annotator is not None or bool(how.annotator_of_file),
-        "map": None if how.map is None else files[-1].digest,
-        "pixel_base": how.pixel_base,
-        "task": how.task,
-    }
-
-
-_BEFORE: Mapping[str, object] = {"map": None, "pixel_base": 0, "task": "auto"}
-"""What imports did that were recorded before these parameters were."""
-
-
-def _parameters(
-    job: emit.Job, how: ImportOptions, files: Sequence[SourceFile]
-) -> dict[str, object]:
-    return {
-        **_asked(how, files, job.schema),
-        "format": job.format,
-        "identity": how.identity,
-        "edge_tolerance_px": how.edge_tolerance_px,
-    }
-
-
-def _newest(
-    connection: read.Connection,
-    batch: str,
-    files: Sequence[SourceFile],
-    how: ImportOptions,
-    schema: str,
-) -> read.ActivityRow | None:
-    """Return the batch's newest import if it read these bytes, and would read them alike today."""
-    # Only the batch's newest import may be skipped by its bytes: an older export that comes back
-    # takes the batch back to what it says.
-    seen = read.source_digests(connection, batch)
-    newest = max(seen.values(), default=0)
-    if not files or any(seen.get(file.digest) != newest for file in files):
-        return None
-    entry, *later = read.activities(connection, after=newest - 1)
-    known = {**_BEFORE, **entry.parameters}
-    asked = _asked(how, files, schema) | ({} if how.format == "auto" else {"format": how.format})
-    if any(known.get(name) != value for name, value in asked.items()):
-        return None
-    # labels were refused, and images were registered since: their sizes may be what was missing
-    has_images = any(a.kind == ActivityKind.ASSETS_ADD for a in later)
-    return None if has_images and entry.outcome.get("n_rejected") else entry
-
-
-def _format(entry: read.ActivityRow) -> str:
-    return str(entry.parameters["format"])
-
-
 def _repeat(
     project: Project,
     batch: str,
@@ -343,7 +295,7 @@ def _repeat(
     return ImportReport(
         activity=None,
         batch=batch,
-        format=_format(entry),
+        format=repeats.format_of(entry),
         format_reason="as on record",
         schema=str(entry.parameters["schema"]),
         sources=files,

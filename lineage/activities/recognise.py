@@ -75,6 +75,7 @@ def recognise(
     ledger: Ledger,
     format_name: str,
     identity: str,
+    is_history: bool = False,
 ) -> Recognised:
     """Tell what the labels of an import are.
 
@@ -94,6 +95,8 @@ def recognise(
         A name of `formats.READERS`.
     identity
         ``auto``, ``id`` or ``content``.
+    is_history
+        As in `identify.plan`.
     """
     is_chained = format_name == _TABLE and identity != Identity.CONTENT and _has_ids(spool)
     if prior is None and not is_chained:
@@ -106,7 +109,8 @@ def recognise(
     if prior is None:
         plan = identify.all_new(len(found.heads))
         return _all_new(plan if is_plain else chains.expand(plan, found), found)
-    plan = identify.plan(new if is_plain else new.take(found.heads), prior, identity=identity)
+    heads = new if is_plain else new.take(found.heads)
+    plan = identify.plan(heads, prior, identity=identity, is_history=is_history)
     plan = plan if is_plain else chains.expand(plan, found)
     closeness = precision_of(format_name)
     compared = Compared(new, prior, spool, ledger, closeness)

@@ -14,12 +14,12 @@ Tschirschwitz and Rodehorst, KaLOS, arXiv:2603.27197 (greedy, ``category_lenient
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from lineage.calc.assignment import assign
 from lineage.calc.geometry import iou
 
 Overlap = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -138,7 +138,7 @@ def gather(
         rows = np.flatnonzero(twice[component[found.a]])
         paired = n_asked[found.a[rows]] == 2
         name = np.full(n, -1, np.int64)
-        _assigned(rows[paired], found, component, annotator, weight, name)
+        _assigned(rows[paired], found, annotator, weight, name)
         _greedy(rows[~paired], found, annotator, weight, name)
         loose = twice[component]
         alone = loose & (name < 0)
@@ -229,57 +229,15 @@ def _greedy(
 
 
 def _assigned(
-    rows: np.ndarray,
-    found: Edges,
-    component: np.ndarray,
-    annotator: np.ndarray,
-    weight: np.ndarray,
-    name: np.ndarray,
+    rows: np.ndarray, found: Edges, annotator: np.ndarray, weight: np.ndarray, name: np.ndarray
 ) -> None:
-    """Pair the labels of two annotators so that the weight is greatest, component by component."""
-    if len(rows) == 0:
-        return
+    """Pair the labels of two annotators so that the weight is greatest."""
     # the person with the smaller code on one side, the other on the other
     swap = annotator[found.a[rows]] > annotator[found.b[rows]]
     left = np.where(swap, found.b[rows], found.a[rows])
     right = np.where(swap, found.a[rows], found.b[rows])
-    for x, y in best_pairs(left, right, weight[rows], component[left]):
-        name[x], name[y] = x, x
-
-
-def best_pairs(
-    left: np.ndarray, right: np.ndarray, weight: np.ndarray, component: np.ndarray
-) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of an assignment of greatest weight, one to one.
-
-    Parameters
-    ----------
-    left, right
-        ndarrays of int64, shape (m,): the two ends of every possible pair.
-    weight
-        ndarray of float64, shape (m,), positive.
-    component
-        ndarray of int64, shape (m,): pairs of different components share no end.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    order = np.argsort(component, kind="stable")
-    bounds = np.flatnonzero(np.diff(component[order], prepend=-1, append=-1))
-    lefts, rights = left[order].tolist(), right[order].tolist()
-    weights = weight[order].tolist()
-    for start, stop in itertools.pairwise(bounds.tolist()):
-        xs, ys = sorted(set(lefts[start:stop])), sorted(set(rights[start:stop]))
-        if len(xs) == 1 or len(ys) == 1:
-            at = max(range(start, stop), key=weights.__getitem__)
-            yield lefts[at], rights[at]
-            continue
-        row, column = ({v: i for i, v in enumerate(names)} for names in (xs, ys))
-        table = np.zeros((len(xs), len(ys)))
-        for at in range(start, stop):
-            table[row[lefts[at]], column[rights[at]]] = weights[at]
-        for i, j in zip(*linear_sum_assignment(table, maximize=True), strict=True):
-            if table[i, j] > 0:
-                yield xs[i], ys[j]
+    chosen, _ = assign(left, right, weight[rows], close=0.0)
+    name[left[chosen]] = name[right[chosen]] = left[chosen]
 
 
 def _numbered(asset: np.ndarray, component: np.ndarray, n_settled: int) -> Units:

@@ -30,7 +30,8 @@ from lineage.errors import BadInput, Usage
 from lineage.terms import Stage
 
 if TYPE_CHECKING:
-    from lineage.activities.ingest import ImportReport
+    from lineage.activities.context import Project
+    from lineage.activities.ingest import ImportOptions, ImportReport
 
 
 def register(app: typer.Typer) -> None:
@@ -68,6 +69,10 @@ def import_(
     ] = False,
     pixel_base: PixelBase = 0,
     task: Task = "auto",
+    from_git: Annotated[
+        bool, typer.Option("--from-git", help="Every commit of PATH, by its author, at its time.")
+    ] = False,
+    rev: Annotated[str, typer.Option(help="With --from-git: up to this commit.")] = "HEAD",
 ) -> None:
     """Record the labels of exports (files, folders, archives) in a batch."""
     from lineage.activities.ingest import ImportOptions, import_labels
@@ -94,12 +99,53 @@ def import_(
         pixel_base=pixel_base,
         task=task,
     )
+    if from_git:
+        _import_history(project, files, batch, options, rev, as_json=session.as_json)
+        return
     done = import_labels(project, files, batch, options=options)
     if session.as_json:
         report.print_json(_import_document(done))
     else:
         _tell_import(done, is_dry_run=dry_run)
     if done.n_rejected:
+        raise typer.Exit(1)
+
+
+def _import_history(
+    project: Project,
+    paths: list[Path],
+    batch: str,
+    options: ImportOptions,
+    rev: str,
+    *,
+    as_json: bool,
+) -> None:
+    from lineage.activities.history import import_history
+
+    if len(paths) != 1:
+        raise Usage("usage", f"--from-git takes one PATH, got {len(paths)}")
+    done = import_history(project, paths[0], batch, options=options, revision=rev)
+    documents = [
+        {**report.fields(c), "done": _import_document(c.done)}  # the import's own document
+        for c in done.commits
+    ]
+    if as_json:
+        report.print_json({"batch": batch, "n_known": done.n_known, "commits": documents})
+    else:
+        names = ("commit", "at", "author", "read", "added", "superseded", "retracted", "unchanged",
+                 "rejected", "subject")  # fmt: skip
+        rows = [
+            (c.commit[:10], c.at, c.author, c.done.n_read, c.done.n_added, c.done.n_superseded,
+             c.done.n_retracted, c.done.n_unchanged, c.done.n_rejected, c.subject[:40])
+            for c in done.commits
+        ]  # fmt: skip
+        if rows:
+            report.table(names, rows)
+        known = f"; {done.n_known:,} were on record" if done.n_known else ""
+        report.line(f"{len(rows):,} commits recorded in {batch}{known}")
+        for at in [c.commit[:10] for c in done.commits[-1:]]:
+            report.line(f"ask as of any of them: --as-of commit:{at}")
+    if any(c.done.n_rejected for c in done.commits):
         raise typer.Exit(1)
 
 
