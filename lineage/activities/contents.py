@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from lineage import columns
 from lineage.activities import coverage, select, trace
 from lineage.activities.context import Project
-from lineage.activities.select import Selector
+from lineage.activities.select import LiveState, Selector
 from lineage.calc import splits, state
 from lineage.errors import BadInput, NotFound
 from lineage.identity import digest_of as tagged_digest
@@ -44,6 +44,9 @@ class Contents:
     n_incomplete
         Images of the chosen batches that have no label here and are left out, because they are not
         finished: in no case are they negatives.
+    n_withheld
+        Images that would stand empty here only because the recipe leaves out their labels by stage,
+        schema or time: left out, for they are no negatives either.
     """
 
     labels: pa.Table
@@ -52,10 +55,11 @@ class Contents:
     excluded: Sequence[Mapping[str, str]]
     states: Mapping[str, int]
     n_incomplete: int
+    n_withheld: int = 0
 
 
-def choose(project: Project, recipe: Recipe, seq: int) -> Contents:
-    """Return what a recipe chooses at a place in the log."""
+def choose(project: Project, recipe: Recipe, seq: int, layout: int = LAYOUT) -> Contents:
+    """Return what a recipe chooses at a place in the log, by the rules of a version's layout."""
     _refuse_words(recipe)
     selector, excluded = _selector(project, recipe)
     live = select.live_state(project.ledger, seq)
@@ -64,7 +68,9 @@ def choose(project: Project, recipe: Recipe, seq: int) -> Contents:
     said = coverage.completeness(project.ledger, selector.batches, seq)
     states, said = coverage.counted(said), coverage.chosen(said, selector)
     answered = coverage.roster(project.ledger, selector.batches, seq)
-    assets, n_incomplete = _looked_at(selector, labels, facts, answered, said)
+    # versions of layout 1 took an image for empty whatever left its labels out
+    withheld = _withheld(project, selector, seq, live) if layout > 1 else np.empty(0, np.int64)
+    assets, n_incomplete, n_withheld = _looked_at(selector, labels, facts, answered, said, withheld)
     keys = splits.group_keys(assets["asset"].to_pylist(), recipe.group_pattern)
     codes = splits.split_codes(keys, recipe.splits, salt=recipe.split_salt)
     words = splits.split_words(codes, recipe.splits).cast(columns.WORD)
@@ -81,6 +87,7 @@ def choose(project: Project, recipe: Recipe, seq: int) -> Contents:
         excluded=excluded,
         states=states,
         n_incomplete=n_incomplete,
+        n_withheld=n_withheld,
     )
 
 
@@ -152,16 +159,40 @@ def _refuse_words(recipe: Recipe) -> None:
             )
 
 
+def _withheld(project: Project, selector: Selector, seq: int, live: LiveState) -> np.ndarray:
+    """Return the images that have labels but for the recipe's stages, schemas and times, as keys.
+
+    Without a label of the classes and kinds that are asked for an image is empty; a label that is
+    contested, or of another time, was not found to be wrong.
+    """
+    wide = replace(
+        selector,
+        stages=tuple(stage for stage in Stage if stage is not Stage.REJECTED),
+        schemas=(),
+        since=None,
+        until=None,
+    )
+    rows = select.scan(project.ledger, wide, ["asset"], up_to=seq, live=live)
+    keys = [np.unique(np.asarray(batch["asset"])) for batch in rows]
+    return np.unique(np.concatenate(keys)) if keys else np.empty(0, np.int64)
+
+
 def _looked_at(
-    selector: Selector, labels: pa.Table, facts: pa.Table, roster: pa.Table, said: pa.Table
-) -> tuple[pa.Table, int]:
-    """Return the images that have labels or are finished without, by name, and how many are not."""
+    selector: Selector,
+    labels: pa.Table,
+    facts: pa.Table,
+    roster: pa.Table,
+    said: pa.Table,
+    withheld: np.ndarray,
+) -> tuple[pa.Table, int, int]:
+    """Return the images that have labels or are finished without, by name, and who are left out."""
     n_each = np.zeros(facts.num_rows, np.int64)
     counted = labels["asset"].combine_chunks().value_counts()
     at = np.asarray(pc.index_in(counted.field("values"), facts["name"].combine_chunks()))
     n_each[at] = np.asarray(counted.field("counts"))
     has_answer, is_open = _judged(selector, facts, roster, said)
-    chosen = (n_each > 0) | has_answer
+    is_withheld = has_answer & (n_each == 0) & np.isin(facts["asset"].to_numpy(), withheld)
+    chosen = (n_each > 0) | (has_answer & ~is_withheld)
     rows = facts.take(pa.array(np.flatnonzero(chosen)))
     order = pc.sort_indices(rows["name"])
     rows = rows.take(order)
@@ -174,7 +205,8 @@ def _looked_at(
         "split": "",
     }
     batch = columns.batch_of(columns.DATASET_ASSETS, values, rows.num_rows)
-    return pa.Table.from_batches([batch]), int((is_open & ~chosen).sum())
+    n_incomplete = int((is_open & ~chosen & ~is_withheld).sum())
+    return pa.Table.from_batches([batch]), n_incomplete, int(is_withheld.sum())
 
 
 def _judged(

@@ -79,6 +79,7 @@ def build(
         "n_assets": contents.assets.num_rows,
         "n_annotations": contents.labels.num_rows,
         "n_incomplete": contents.n_incomplete,
+        "n_withheld": contents.n_withheld,
         "completeness": dict(contents.states),
         "splits": _split_counts(contents),
         "counts": {name: _tally(contents.labels[name]) for name in _COUNTED},
@@ -206,8 +207,9 @@ def labels_of(project: Project, name: str) -> Contents:
         ``version-differs``: the ledger no longer gives what the version recorded.
     """
     manifest = get(project, name)
-    contents = choose(project, _recipe(manifest), cast(int, manifest["seq"]))
-    found = digest_of(contents, cast(int, manifest.get("layout", 1)))
+    layout = cast(int, manifest.get("layout", 1))
+    contents = choose(project, _recipe(manifest), cast(int, manifest["seq"]), layout)
+    found = digest_of(contents, layout)
     if found != manifest["digest"]:
         raise Refused(
             "version-differs",

@@ -202,5 +202,7 @@ def _tell(manifest: Mapping[str, object]) -> None:
         report.line(f"images of these batches, as their tools say: {told}")
     if n_incomplete := cast(int, manifest.get("n_incomplete", 0)):
         report.line(f"left out: {n_incomplete:,} images without labels that nobody finished")
+    if n_withheld := cast(int, manifest.get("n_withheld", 0)):
+        report.line(f"left out: {n_withheld:,} images whose labels the recipe leaves out")
     for entry in cast(list[Mapping[str, str]], manifest["excluded"]):
         report.line(f"left out: batch {entry['batch']}, {entry['reason']}")

@@ -308,6 +308,20 @@ def test_an_image_whose_labels_were_all_refused_is_no_negative(
     assert (built["n_assets"], built["n_incomplete"]) == (2, 1)
 
 
+def test_an_image_whose_labels_the_recipe_leaves_out_is_no_negative(
+    project: Project, tmp_path: Path
+) -> None:
+    make_batch(project, KINDS)
+    said = [[image, None, "complete", None] for image in ("a.png", "empty.png")]
+    labels = [car("a.png"), car("a.png", "2")]
+    put(project, {"labels": labels, "said": said})
+    of_stage = version.build(project, Recipe(stages=("final",)), out=tmp_path / "final")
+    assert (of_stage["n_assets"], of_stage["n_withheld"]) == (1, 1)
+    # another class is really not there
+    of_class = version.build(project, Recipe(exclude_classes=("car",)), out=tmp_path / "dogs")
+    assert (of_class["n_assets"], of_class["n_withheld"]) == (2, 0)
+
+
 def fill(project: Project) -> None:
     """Put images of every state on record, with and without labels and answers."""
     make_batch(project, KINDS)
