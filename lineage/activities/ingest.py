@@ -137,7 +137,9 @@ def import_labels(
     files += tuple(record.source_file(project, path) for path in _besides(paths, how, told))
     with project.store.reading() as connection:
         known = repeats.newest(connection, batch, files, how, target.schema)
-    if known is not None and all(sources.is_whole(path, repeats.format_of(known)) for path in paths):
+    if known is not None and all(
+        sources.is_whole(path, repeats.format_of(known)) for path in paths
+    ):
         return _repeat(project, batch, known, files)
     schema = batches.schema_for_import(project, target)
     folder = Path(tempfile.mkdtemp(prefix="import-", dir=project.root / ".lineage"))

@@ -1,0 +1,264 @@
+"""Opinions from the ledger: which revisions are opinions, and who was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+
+import numpy as np
+import pyarrow as pa
+
+from lineage import columns
+from lineage.activities import position, trace
+from lineage.activities.context import Project
+from lineage.activities.opinions import MONDAY, Answers, Labels, Opinions, Words, week_of
+from lineage.activities.select import Selector, is_word
+from lineage.activities.trace import Choice
+from lineage.calc import state
+from lineage.segments import Ledger
+from lineage.store import read
+from lineage.terms import Operation, Origin, Presence
+
+_DAY_US = 86_400_000_000
+_INDEPENDENT = (Origin.HUMAN, Origin.ASSISTED)
+_ANSWERED = (Presence.LABELLED, Presence.EMPTY)
+
+
+def load(project: Project, choice: Choice | None = None, *, is_repeated: bool = False) -> Opinions:
+    """Return the opinions on images that two people answered for.
+
+    Parameters
+    ----------
+    project
+        An open project.
+    choice
+        Batches, schemas, images and times to look at; its classes, annotators and stages are left to
+        whoever counts, for what was named otherwise or by others belongs to the comparison.
+    is_repeated
+        The opinions on images that one person answered for twice, instead.
+    """
+    asked = choice or Choice()
+    seq = position.resolve(project, asked.as_of)
+    selector = trace.selector_of(project, replace(asked, class_=(), annotator=(), stage=()))
+    with project.store.reading() as connection:
+        batches = read.batches(connection)
+        at = {entry.seq: entry.at for entry in read.activities(connection)}
+    chosen = [
+        row
+        for row in sorted(batches, key=lambda row: row.id)
+        if (not selector.batches or row.tag in selector.batches)
+        and (not selector.schemas or row.schema in selector.schemas)
+    ]
+    tags = [row.tag for row in chosen]
+    scopes = [f"{row.task}\x00{row.schema.split('@')[0]}" for row in chosen]
+    _, scope_of = np.unique(scopes, return_inverse=True) if scopes else ([], np.zeros(0, int))
+    n_scopes = int(scope_of.max(initial=0)) + 1
+    when = np.array([week_of(at[s]) if s in at else -1 for s in range(seq + 2)], np.int64)
+    people = _Codes()
+    answers = _answers(project.ledger, seq, tags, scope_of, n_scopes, when, people)
+    answers = answers.take(_kept(answers, is_repeated=is_repeated))
+    labels, words = _labels(project.ledger, seq, selector, tags, answers, scope_of, when, people)
+    # who only corrected what others made gave no answer of their own
+    is_own = _is_seated(labels, answers.image, answers.annotator, answers.batch)
+    answers = answers.take(np.flatnonzero(is_own | answers.is_empty))
+    answers = answers.take(_kept(answers, is_repeated=is_repeated))
+    seated = _is_seated(answers, labels.image, labels.annotator, labels.batch)
+    labels = labels.take(np.flatnonzero(seated))
+    return Opinions(labels, answers, words, n_scopes, seq)
+
+
+class _Codes:
+    """Words to running numbers, over any number of Arrow dictionaries."""
+
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        self._number = {word: at for at, word in enumerate(words)}
+
+    def of(self, column: pa.DictionaryArray) -> np.ndarray:
+        """Return the number of each row's word, giving new words the next ones; -1 for null."""
+        told = [
+            -1 if word is None else self._number.setdefault(word, len(self._number))
+            for word in column.dictionary.to_pylist()
+        ]
+        indices = np.asarray(column.indices.fill_null(len(told)))
+        return np.array([*told, -1], np.int64)[indices]
+
+    @property
+    def words(self) -> list[str]:
+        return list(self._number)
+
+
+def _weeks(moments: pa.Array, seq: np.ndarray, when: np.ndarray) -> np.ndarray:
+    """Return the week of each time; of an unknown one the week in which it was recorded."""
+    micros = np.asarray(moments.cast(pa.int64()).fill_null(0))
+    told = (micros // _DAY_US + MONDAY) // 7
+    return np.where(np.asarray(moments.is_null()), when[seq], told)
+
+
+def _answers(
+    ledger: Ledger,
+    seq: int,
+    tags: list[str],
+    scope_of: np.ndarray,
+    n_scopes: int,
+    when: np.ndarray,
+    people: _Codes,
+) -> Answers:
+    wanted = ("seq", "asset", "annotator", "batch", "presence", "answered_at")
+    parts: list[tuple[np.ndarray, ...]] = []
+    batch_codes = _Codes(tags)
+    for rows in ledger.scan("roster", wanted, up_to=seq):
+        ours = rows.filter(pa.array(is_word(rows["batch"], tags)))
+        if ours.num_rows:
+            parts.append(
+                (
+                    np.asarray(ours["asset"]),
+                    people.of(ours["annotator"]),
+                    batch_codes.of(ours["batch"]),
+                    _weeks(ours["answered_at"], np.asarray(ours["seq"]), when),
+                    is_word(ours["presence"], _ANSWERED),
+                    is_word(ours["presence"], [Presence.EMPTY]),
+                )
+            )
+    if not parts:
+        nothing = np.zeros(0, np.int64)
+        return Answers(nothing, nothing, nothing, nothing, nothing.astype(bool))
+    asset, person, batch, week, answered, is_empty = (
+        np.concatenate(part) for part in zip(*parts, strict=True)
+    )
+    newest = state.newest(asset, person, batch)
+    newest = newest[answered[newest]]
+    asset, person, batch, week, is_empty = (
+        column[newest] for column in (asset, person, batch, week, is_empty)
+    )
+    image = asset * n_scopes + scope_of[batch]
+    order = np.lexsort((batch, person, image))
+    return Answers(image[order], person[order], batch[order], week[order], is_empty[order])
+
+
+def _kept(answers: Answers, *, is_repeated: bool) -> np.ndarray:
+    """Return each person's first answer where two people gave one; or the repeated answers, all."""
+    key = state.composed(answers.image, answers.annotator)
+    is_first = np.ones(len(key), bool)
+    is_first[1:] = key[1:] != key[:-1]
+    if is_repeated:
+        _, code, n = np.unique(key, return_inverse=True, return_counts=True)
+        return np.flatnonzero(n[code] > 1)
+    images, n_people = np.unique(answers.image[is_first], return_counts=True)
+    several = images[n_people > 1]
+    return np.flatnonzero(is_first & np.isin(answers.image, several))
+
+
+def _labels(
+    ledger: Ledger,
+    seq: int,
+    selector: Selector,
+    tags: list[str],
+    answers: Answers,
+    scope_of: np.ndarray,
+    when: np.ndarray,
+    people: _Codes,
+) -> tuple[Labels, Words]:
+    n_scopes = int(scope_of.max(initial=0)) + 1
+    is_opinion = _own_last(ledger, seq)
+    codes = {n: _Codes() for n in ("class", "kind", "schema", "attributes")}
+    codes |= {"annotator": people, "batch": _Codes(tags)}
+    parts: list[dict[str, np.ndarray]] = []
+    shapes: list[pa.Array] = []
+    wanted = (
+        "revision",
+        "annotation",
+        "seq",
+        "asset",
+        "labelled_at",
+        "geometry",
+        *columns.BOX,
+        *codes,
+    )
+    for rows in ledger.scan("revisions", tuple(dict.fromkeys(wanted)), up_to=seq):
+        mask = is_opinion[np.asarray(rows["revision"]) - 1] & is_word(rows["batch"], tags)
+        if selector.assets:
+            mask &= np.isin(np.asarray(rows["asset"]), selector.assets)
+        rows = rows.filter(pa.array(mask))
+        part = {name: of.of(rows[name]) for name, of in codes.items()}
+        part["image"] = np.asarray(rows["asset"]) * n_scopes + scope_of[part["batch"]]
+        here = np.flatnonzero(_is_seated(answers, part["image"], part["annotator"], part["batch"]))
+        part = {name: values[here] for name, values in part.items()}
+        rows = rows.take(pa.array(here))
+        part |= {n: np.asarray(rows[n]) for n in ("annotation", "revision")}
+        part["week"] = _weeks(rows["labelled_at"], np.asarray(rows["seq"]), when)
+        part["box"] = np.stack(
+            [np.asarray(rows[name].fill_null(float("nan"))) for name in columns.BOX], axis=1
+        )
+        parts.append(part)
+        shapes.append(rows["geometry"])
+    words = Words(
+        people.words, codes["class"].words, codes["kind"].words, tags, codes["schema"].words,
+        codes["attributes"].words,
+    )  # fmt: skip
+    return _sorted(parts, shapes), words
+
+
+def _own_last(ledger: Ledger, seq: int) -> np.ndarray:
+    """Tell, by revision number less one, which revisions are opinions."""
+    annotators = _Codes()
+    parts: list[tuple[np.ndarray, ...]] = []
+    for rows in ledger.scan(
+        "revisions", ("annotation", "annotator", "operation", "origin"), up_to=seq
+    ):
+        parts.append(
+            (
+                np.asarray(rows["annotation"]),
+                annotators.of(rows["annotator"]).astype(np.int32),
+                is_word(rows["operation"], [Operation.ADD]),
+                is_word(rows["operation"], [Operation.RETRACT]),
+                is_word(rows["origin"], _INDEPENDENT),
+            )
+        )
+    if not parts:
+        return np.zeros(0, bool)
+    annotation, person, is_add, is_retract, is_own_work = (
+        np.concatenate(part) for part in zip(*parts, strict=True)
+    )
+    n = int(annotation.max()) + 1
+    maker = np.full(n, -1, np.int32)
+    maker[annotation[is_add]] = person[is_add]
+    own = np.flatnonzero(maker[annotation] == person)
+    last = np.full(n, -1, np.int64)
+    # of repeated indices, NumPy keeps the last assignment: the newest revision
+    last[annotation[own]] = own
+    rows = last[last >= 0]
+    found = np.zeros(len(annotation), bool)
+    found[rows[~is_retract[rows] & is_own_work[rows]]] = True
+    return found
+
+
+def _is_seated(
+    answers: Answers | Labels, image: np.ndarray, person: np.ndarray, batch: np.ndarray
+) -> np.ndarray:
+    """Tell which (image, person, batch) stand among answers, or have labels."""
+    keys = state.composed(
+        np.concatenate([answers.image, image]),
+        np.concatenate([answers.annotator, person]),
+        np.concatenate([answers.batch, batch]),
+    )
+    n = len(answers.image)
+    found: np.ndarray = state.row_of(keys[:n], keys[n:]) >= 0
+    return found
+
+
+def _sorted(parts: list[dict[str, np.ndarray]], shapes: list[pa.Array]) -> Labels:
+    names = [f.name for f in fields(Labels) if f.name not in ("geometry", "class_")]
+    if not parts:
+        none = np.zeros(0, np.int64)
+        nothing = {name: none for name in [*names, "class_"] if name != "box"}
+        return Labels(
+            **nothing, box=np.zeros((0, 4)), geometry=pa.nulls(0, pa.list_(pa.list_(pa.float64())))
+        )
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in [*names, "class"]}
+    labels = Labels(
+        **{name: whole[name] for name in names},
+        class_=whole["class"],
+        geometry=pa.chunked_array(shapes).combine_chunks(),
+    )
+    # one order whatever the order of imports: equal overlaps are then settled alike
+    return labels.take(np.lexsort((labels.annotation, labels.annotator, labels.image)))
