@@ -38,6 +38,20 @@ PixelBase = Annotated[
 ]
 Task = Annotated[str, typer.Option(help="auto, detect, segment, pose or obb: what YOLO rows mean.")]
 
+Whole = Annotated[bool, typer.Option("--whole", help="What is not in the files is retracted.")]
+Strict = Annotated[bool, typer.Option("--strict", help="One violation refuses everything.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Report, write nothing.")]
+FromGit = Annotated[
+    bool, typer.Option("--from-git", help="Every commit of PATH, by its author, at its time.")
+]
+Labeller = Annotated[str | None, typer.Option(help="Who labelled, if the file names nobody.")]
+LabellerOf = Annotated[
+    list[str] | None, typer.Option(metavar="FILE=NAME", help="Who labelled this file.")
+]
+MapDraft = Annotated[
+    bool, typer.Option("--map-draft", help="Only print a first --map of a table's columns.")
+]
+
 
 def choice(
     batch: list[str] | None,

@@ -15,14 +15,21 @@ from lineage.cli.choice import (
     Assets,
     Batches,
     Classes,
+    DryRun,
     Formats,
+    FromGit,
+    Labeller,
+    LabellerOf,
+    MapDraft,
     MapFile,
     PixelBase,
     Schemas,
     Since,
     Stages,
+    Strict,
     Task,
     Until,
+    Whole,
     choice,
 )
 from lineage.cli.session import session_of
@@ -49,29 +56,17 @@ def import_(
     stage: Annotated[
         Stage, typer.Option(help="The stage that labels come in with.")
     ] = Stage.SUBMITTED,
-    whole: Annotated[
-        bool, typer.Option("--whole", help="What is not in the files is retracted.")
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="One violation refuses everything.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, write nothing.")] = False,
+    whole: Whole = False,
+    strict: Strict = False,
+    dry_run: DryRun = False,
     identity: Annotated[str, typer.Option(help="auto, id or content.")] = "auto",
-    annotator: Annotated[
-        str | None, typer.Option(help="Who labelled, if the file names nobody.")
-    ] = None,
-    annotator_of: Annotated[
-        list[str] | None, typer.Option(metavar="FILE=NAME", help="Who labelled this file.")
-    ] = None,
+    annotator: Labeller = None,
+    annotator_of: LabellerOf = None,
     map_file: MapFile = None,
-    map_draft: Annotated[
-        bool, typer.Option("--map-draft", help="Only print a first --map of a table's columns.")
-    ] = False,
+    map_draft: MapDraft = False,
     pixel_base: PixelBase = 0,
     task: Task = "auto",
-    from_git: Annotated[
-        bool, typer.Option("--from-git", help="Every commit of PATH, by its author, at its time.")
-    ] = False,
+    from_git: FromGit = False,
     rev: Annotated[str, typer.Option(help="With --from-git: up to this commit.")] = "HEAD",
 ) -> None:
     """Record the labels of exports (files, folders, archives) in a batch."""
