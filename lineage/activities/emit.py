@@ -25,7 +25,10 @@ from lineage.terms import Operation, Stage
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What holds for every label of an import; ``author``: of what is new, where nobody is named."""
+    """What holds for every label of an import.
+
+    ``author`` is of what is new, where nobody is named; ``given`` are names that the caller gave.
+    """
 
     batch: str
     schema: str
@@ -34,6 +37,7 @@ class Job:
     is_whole: bool
     identity: str
     author: str | None = None
+    given: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def emit(activity: Recording, job: Job, spool: Spool) -> Done:
     project, head = activity.project, activity.head
     images = assetnames.find(spool.assets, project.ledger, head, activity.connection)
     assetnames.append(activity, images, spool.assets)
-    people = People(activity, job.format)
+    people = People(activity, job.format, job.given)
     prior = prior_of(project.ledger, job.batch, head.size)
     found = _recognised(project, job, spool, images.keys, people, prior)
     n_retracted = _write_retractions(activity, job, prior, found.plan)
@@ -69,7 +73,7 @@ def rehearse(project: Project, job: Job, spool: Spool) -> Done:
     with project.store.reading() as connection:
         head = read.head(connection)
         images = assetnames.find(spool.assets, project.ledger, head, connection)
-        people = Rehearsed(read.annotators(connection), job.format)
+        people = Rehearsed(read.annotators(connection), job.format, job.given)
     for labels in spool.labels():
         people.pseudonyms(labels["annotator"], None)
     for rows in spool.roster():

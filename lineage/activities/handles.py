@@ -2,12 +2,13 @@
 
 Revisions name nobody: a handle that is new is given a random pseudonym, and the
 address book remembers which. A handle that is a pseudonym on record is that
-annotator: files that we wrote carry pseudonyms.
+annotator: files that we wrote carry pseudonyms. A handle holds in its tool; a mail
+address, and a name that the caller gave, hold everywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 import pyarrow as pa
@@ -25,9 +26,10 @@ _HANDLES = ("annotator", "created_by", "updated_by")
 class People:
     """Handles to pseudonyms, made where they are new."""
 
-    def __init__(self, activity: Recording, tool: str) -> None:
+    def __init__(self, activity: Recording, tool: str, given: Set[str] = frozenset()) -> None:
         self._activity = activity
         self._tool = tool
+        self._given = given
         self.seen: set[str] = set()
 
     def pseudonyms(self, words: pa.DictionaryArray, is_model: np.ndarray | None) -> pa.Array:
@@ -49,16 +51,20 @@ class People:
     def _one(self, handle: str, *, is_model: bool) -> str:
         self.seen.add(handle)
         kind = AgentKind.MODEL if is_model else AgentKind.PERSON
-        return self._activity.annotator(handle, tool=self._tool, kind=kind)
+        tool = "" if handle in self._given else self._tool
+        return self._activity.annotator(handle, tool=tool, kind=kind)
 
 
 class Rehearsed:
     """Handles to pseudonyms, where those who are new need none yet."""
 
-    def __init__(self, known: Sequence[AnnotatorRow], tool: str) -> None:
+    def __init__(
+        self, known: Sequence[AnnotatorRow], tool: str, given: Set[str] = frozenset()
+    ) -> None:
         self._names = {(row.handle, row.tool): row.pseudonym for row in known}
         self._pseudonyms = {row.pseudonym for row in known}
         self._tool = tool
+        self._given = given
         self.seen: set[str] = set()
 
     def pseudonyms(self, words: pa.DictionaryArray, is_model: np.ndarray | None) -> pa.Array:
@@ -70,7 +76,8 @@ class Rehearsed:
         self.seen.add(handle)
         if handle in self._pseudonyms:
             return handle
-        key = (handle.lower(), "") if "@" in handle else (handle, self._tool)
+        tool = "" if handle in self._given else self._tool
+        key = (handle.lower(), "") if "@" in handle else (handle, tool)
         return self._names.get(key, f"new:{handle}")
 
 

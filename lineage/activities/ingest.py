@@ -146,10 +146,7 @@ def import_labels(
     try:
         found = sources.find(given, scratch=folder / "unpacked", format=asked)
         spool = _read(project, found, folder, told, schema, how.edge_tolerance_px)
-        author = None if how.commit is None else how.commit.author
-        job = emit.Job(
-            batch, target.schema, found.format, how.stage, how.is_whole, how.identity, author
-        )
+        job = _job(how, target, found.format)
         if how.is_strict and spool.n_rejected and not how.is_dry_run:
             raise _strict(spool, _keep_violations(project, spool))
         if how.is_dry_run:
@@ -184,6 +181,21 @@ def import_labels(
         n_retracted=done.n_retracted,
         n_unchanged=done.n_unchanged,
         identity=done.identity,
+    )
+
+
+def _job(how: ImportOptions, target: read.BatchRow, format_name: str) -> emit.Job:
+    author = None if how.commit is None else how.commit.author
+    given = {how.annotator, *how.annotator_of_file.values(), author} - {None}
+    return emit.Job(
+        batch=target.tag,
+        schema=target.schema,
+        format=format_name,
+        stage=how.stage,
+        is_whole=how.is_whole,
+        identity=how.identity,
+        author=author,
+        given=frozenset(str(name) for name in given),
     )
 
 

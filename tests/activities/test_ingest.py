@@ -532,3 +532,25 @@ def test_errors_name_what_helps(project: Project) -> None:
     with pytest.raises(LineageError) as caught:
         put(project, project.root / "x.json")
     assert caught.value.hint
+
+
+def test_a_name_that_the_caller_gives_is_one_person_in_every_tool(
+    project: Project, tmp_path: Path
+) -> None:
+    make_batch(project, {"cat": ["box"]})
+    first = coco(tmp_path / "a.json", [(1, "a.png", "cat", [1.0, 1, 20, 20])])
+    import_labels(project, [first], "b1", options=ImportOptions(annotator="ann"))
+    table = tmp_path / "b.csv"
+    table.write_text("image,label,x1,y1,x2,y2\na.png,cat,1,1,21,21\n")
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text(
+        "kind: box\ncolumns: {asset: image, class: label, x_min: x1, y_min: y1, x_max: x2, y_max: y2}\n"
+    )
+    done = import_labels(
+        project,
+        [table],
+        "b1",
+        options=ImportOptions(map=mapping, annotator="ann", identity="content"),
+    )
+    assert (done.n_added, done.n_unchanged) == (0, 1)
+    assert [name for name in trace.names_of(project).values() if "ann" in name] == ["ann"]
