@@ -263,7 +263,7 @@ def _check(
 
 
 def _keys(violations: pa.RecordBatch) -> list[list[object]]:
-    return [violations.column(name).to_pylist() for name in ("position", "asset", "annotation")]
+    return [violations.column(name).to_pylist() for name in ("source", "position", "asset", "annotation")]
 
 
 def _known_numbers(spool: Spool, names: pa.Array) -> np.ndarray:
