@@ -263,7 +263,10 @@ def _check(
 
 
 def _keys(violations: pa.RecordBatch) -> list[list[object]]:
-    return [violations.column(name).to_pylist() for name in ("source", "position", "asset", "annotation")]
+    return [
+        violations.column(name).to_pylist()
+        for name in ("source", "position", "asset", "annotation")
+    ]
 
 
 def _known_numbers(spool: Spool, names: pa.Array) -> np.ndarray:
