@@ -9,8 +9,9 @@ from functools import reduce
 
 import numpy as np
 
-from lineage.activities import collect, gather, tellings, trace
+from lineage.activities import collect, disagreements, gather, tellings, trace
 from lineage.activities.context import Project
+from lineage.activities.disagreements import Disputes
 from lineage.activities.gather import Block, Threshold
 from lineage.activities.opinions import Opinions
 from lineage.activities.trace import Choice
@@ -46,6 +47,7 @@ class AgreementReport:
     confusion: Sequence[Row]
     sensitivity: Sequence[Row]
     outcomes: Mapping[str, int]
+    disputes: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def agreement_of(
     how, asked = threshold or Threshold(), choice or Choice()
     opinions = collect.load(project, asked)
     axes = axes_of(opinions)
-    counts, four = counted(opinions, how, axes)
+    counts, four, disputed = counted(opinions, how, axes)
     people = trace.selector_of(project, asked).annotators
     again = collect.load(project, asked, is_repeated=True)
     own = _own(again, how)
@@ -111,20 +113,23 @@ def agreement_of(
         confusion=told.confusion(),
         sensitivity=[_at(opinions, tau) for tau in sensitivity],
         outcomes=four,
+        disputes=disagreements.rows_of(disputed, opinions.words),
     )
 
 
 def counted(
     opinions: Opinions, threshold: Threshold, axes: Axes
-) -> tuple[Counts | None, dict[str, int]]:
-    """Return the counts of all blocks, None where nothing can be compared; and the four outcomes."""
-    parts, four = [], np.zeros(len(Outcome), np.int64)
+) -> tuple[Counts | None, dict[str, int], Disputes]:
+    """Return the counts of all blocks (None where nothing can be compared), outcomes and disputes."""
+    parts, disputed, four = [], [], np.zeros(len(Outcome), np.int64)
     for block in opinions.blocks():
         found = gather.gathered(block, threshold)
         parts.append(counts_of(block, found, threshold, axes))
+        disputed.append(disagreements.disputes_of(found.said, len(opinions.words.annotators)))
         four += _outcomes(block, threshold)
     told = {outcome.name.lower(): int(four[outcome]) for outcome in Outcome}
-    return (reduce(lambda a, b: a + b, parts) if parts else None), told
+    whole = reduce(lambda a, b: a + b, parts) if parts else None
+    return whole, told, disagreements.together(disputed)
 
 
 def counts_of(opinions: Opinions, found: Block, threshold: Threshold, axes: Axes) -> Counts:

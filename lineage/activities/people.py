@@ -140,7 +140,7 @@ def settled(labels: pa.Table, answers: Answers, rule: Rule) -> pa.Table:
             "undecided-images",
             f"several people answered for {int(undecided.sum()):,} images of which --people "
             f"{rule.word} takes nothing: {answers.examples(undecided)}",
-            hint="lineage consensus, or an import of consensus labels, makes them; "
+            hint="an import of consensus labels (origin consensus) makes them; "
             "or choose other labels with --batch, --annotator or --stage",
         )
     is_kept = ~is_several[answers.image] | is_taken

@@ -98,6 +98,40 @@ def _tell(told: Mapping[str, object]) -> None:
         report.line("taken for one another, most often first")
         rows = [(row["class"], row["as_class"] or "nothing", row["n"]) for row in confusion[:10]]
         report.table(("class", "as", "n"), rows)
+    disputes = told["disputes"]
+    if isinstance(disputes, list):
+        _tell_disputes([row for row in disputes if row["verdict"] or row["camps"]])
+
+
+def _tell_disputes(rows: Sequence[Mapping[str, object]]) -> None:
+    """Say of each dispute with evidence what it is and what to do next."""
+    if not rows:
+        return
+    report.line()
+    report.line("the disagreements themselves")
+    report.table(
+        ("class", "against", "objects", "fresh agree", "habit", "p", "verdict"),
+        [
+            (
+                row["class"] or "nothing",
+                row["as_class"] or "nothing",
+                row["n"],
+                row["a_fresh"],
+                row["s"],
+                row["p"],
+                str(row["verdict"] or "-").replace("_", " "),
+            )
+            for row in rows[:10]
+        ],
+    )
+    for row in rows[:10]:
+        one, other = row["class"] or "nothing", row["as_class"] or "nothing"
+        report.line(f"{one} against {other}: {row['advice']}")
+        camps = row["camps"]
+        if isinstance(camps, list) and camps:
+            told = ("; ".join(f"{name}: {', '.join(camp)}" for name, camp in
+                    zip((one, other), camps, strict=True)))  # fmt: skip
+            report.line(f"  who leans where: {told}")
 
 
 _TABLES: Sequence[tuple[str, str, tuple[str, ...]]] = (

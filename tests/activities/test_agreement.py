@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.activities import batches
+from lineage.activities import batches, trace
 from lineage.activities.agreement import AgreementReport, agreement_of
 from lineage.activities.context import Project
 from lineage.activities.gather import Threshold
@@ -230,3 +230,47 @@ def test_the_command_tells_it_in_words(project: Project, tmp_path: Path) -> None
     one = run(project.root, "--json", "agreement", "--annotator", "1", "--class", "cat").json
     assert [row["class"] for row in one["by_class"]] == ["cat"]
     assert len(one["by_annotator"]) == 1
+
+
+def test_a_definition_read_in_two_ways_is_called_that_with_its_camps(
+    project: Project, tmp_path: Path
+) -> None:
+    make_batch(project, {"cat": ["box"], "dog": ["box"]})
+    # people 1 and 2 call the first box of every image a cat, 3 and 4 a dog; the others are plain
+    answers = {
+        f"i{n}.png": {
+            person: ["cat" if person < 3 else "dog", "dog", "cat"] for person in (1, 2, 3, 4)
+        }
+        for n in range(40)
+    }
+    put(project, tmp_path, answers)
+    found = agreement_of(project)
+    [dispute] = found.disputes
+    assert (dispute["class"], dispute["as_class"], dispute["n"]) == ("cat", "dog", 40)
+    assert dispute["verdict"] == "definition_split"
+    names = trace.names_of(project)
+    camps = dispute["camps"]
+    assert isinstance(camps, list)
+    assert [{names[person][-1] for person in camp} for camp in camps] == [{"1", "2"}, {"3", "4"}]
+    told = run(project.root, "agreement")
+    assert "rewrite the guideline" in told.out
+    assert "label-studio:1" in told.out
+
+
+def test_slips_of_anybody_are_slips(project: Project, tmp_path: Path) -> None:
+    make_batch(project, {"cat": ["box"], "dog": ["box"]})
+    answers = {
+        f"i{n}.png": {person: ["dog" if n % 5 == person else "cat"] for person in range(5)}
+        for n in range(60)
+    }
+    put(project, tmp_path, answers)
+    [dispute] = agreement_of(project).disputes
+    assert dispute["verdict"] == "slips"
+    assert dispute["camps"] == []
+
+
+def test_two_opinions_make_a_dispute_and_no_verdict(project: Project, tmp_path: Path) -> None:
+    make_batch(project, {"cat": ["box"], "dog": ["box"]})
+    put(project, tmp_path, {f"i{n}.png": {1: ["cat"], 2: ["dog"]} for n in range(6)})
+    [dispute] = agreement_of(project).disputes
+    assert (dispute["n"], dispute["verdict"], dispute["a_fresh"]) == (6, None, None)

@@ -133,7 +133,7 @@ def test_a_rule_that_decides_nothing_of_an_image_is_refused(project: Project) ->
     with pytest.raises(Refused, match=r"2 images of which --people consensus takes") as refusal:
         out_of(project, "out", "yolo", rule="consensus")
     assert refusal.value.slug == "undecided-images"
-    assert "lineage consensus" in refusal.value.hint
+    assert "consensus labels" in refusal.value.hint
     with pytest.raises(Refused, match=r"--people final takes nothing"):
         out_of(project, "out", "yolo", rule="final")
     with pytest.raises(BadInput, match=r"no rule 'loudest'"):

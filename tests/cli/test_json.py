@@ -25,7 +25,7 @@ PROMISED = {
     "build": "version",
     "version show": "version",
     "diff": "from to n_added n_retracted n_reclassed n_moved n_attributes n_restaged n_unchanged by path",
-    "agreement": "scope iou_threshold overall by_class by_pair by_batch by_week",
+    "agreement": "scope iou_threshold overall by_class by_pair by_batch by_week disputes",
     "any failure": "error",
 }
 """CONTRACT's top-level keys: the house rules promise these whatever docs/json.md says."""
