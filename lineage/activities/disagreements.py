@@ -60,7 +60,8 @@ def disputes_of(said: Said, n_annotators: int) -> Disputes:
     n_annotators
         How many annotators there are.
     """
-    cells = np.unique(np.stack([said.unit, said.value], axis=1), axis=0)
+    width = int(said.value.max(initial=0)) + 1
+    cells = np.stack(np.divmod(np.unique(said.unit * np.int64(width) + said.value), width), axis=1)
     units, n_values = np.unique(cells[:, 0], return_counts=True)
     disputed = units[n_values > 1]
     rows = np.flatnonzero(np.isin(said.unit, disputed))

@@ -169,7 +169,7 @@ def cut(
         cell + second, minlength=n_cells
     )
     same = 2.0 * np.bincount((cell + first)[first == second], minlength=n_cells)
-    seen = np.unique(np.stack([value, of_image], axis=1), axis=0)[:, 0] if len(value) else value
+    seen = np.unique(of_image * np.int64(max(n_values, 1)) + value) % max(n_values, 1)
     return Cut(
         detection=comparisons.detection(
             taken, of_image, n_classes=n_classes, slice_=value, n_slices=n_values, by_class=False
