@@ -182,3 +182,11 @@ def test_ten_thousand_mangled_tables_are_read_or_refused_cleanly(
     seed: bytes, edits: list[tuple[int, int, bytes]], mapping: Json, size: int, encoding: str
 ) -> None:
     survives(mangled(seed, edits), mapping, size, encoding)
+
+
+@pytest.mark.parametrize("size", [16, 1 << 20])
+def test_a_byte_order_mark_within_a_file_is_a_cell_of_its_row(size: int) -> None:
+    head = b"image,label,x1,y1,x2,y2,w\n"
+    row = b"a.jpg,cat,1,2,3,4,9\n"
+    for content in (head + row + b"\xef\xbb\xbf", head + b"\xef\xbb\xbf" + row + row):
+        survives(content, MAPPINGS[0], size, "utf-8")

@@ -169,6 +169,8 @@ class Sheet:
                 odd.append(row)
             return "skip"
 
+        # Arrow takes a byte order mark off whatever it is given; within a file it is a cell's own
+        data = _BOM + data if data.startswith(_BOM) else data
         table = pa_csv.read_csv(
             pa.BufferReader(data),
             # the number of an odd row is only told to who reads in one thread
