@@ -149,6 +149,12 @@ def test_links_and_devices_of_a_tar_are_refused(kind: bytes, tmp_path: Path) -> 
     assert files(tmp_path / "out") == {}
 
 
+def test_a_file_with_holes_is_refused(tmp_path: Path) -> None:
+    path = special(tmp_path / "a.tar", tarfile.GNUTYPE_SPARSE, target="")
+    assert refusal(path, tmp_path / "out") == "archive-unsafe"
+    assert files(tmp_path / "out") == {}
+
+
 def test_a_link_of_a_zip_is_refused(tmp_path: Path) -> None:
     info = zipfile.ZipInfo("a.xml")
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
