@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lineage.activities.opinions import Words
+from lineage.activities.tellings import number
 from lineage.calc import conventions, disputes
 from lineage.calc.comparisons import Said
 from lineage.calc.disputes import DisputeVerdict, FreshTally, SideTally
@@ -119,11 +120,11 @@ def _row(dispute: Dispute, one: str | None, other: str | None, words: Words) -> 
         "class": one,
         "as_class": other,
         "n": dispute.n,
-        "a_fresh": _number(fresh.a_fresh),
-        "a_fresh_lo": _number(fresh.lo),
-        "a_fresh_hi": _number(fresh.hi),
-        "s": _number(side.s),
-        "p": _number(side.p) if side.df else None,
+        "a_fresh": number(fresh.a_fresh),
+        "a_fresh_lo": number(fresh.lo),
+        "a_fresh_hi": number(fresh.hi),
+        "s": number(side.s),
+        "p": number(side.p) if side.df else None,
         "verdict": None if verdict is None else verdict.value,
         "camps": _camps(side.lean, words) if is_habit else [],
         "advice": _ADVICE[verdict],
@@ -135,7 +136,3 @@ def _camps(lean: np.ndarray, words: Words) -> list[list[str]]:
     return [
         [words.annotators[at] for at in np.flatnonzero(camp == side).tolist()] for side in (0, 1)
     ]
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

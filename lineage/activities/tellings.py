@@ -27,12 +27,12 @@ def numbers_of(cut: Cut | None, at: int) -> Row:
     return {
         "n_images": int(cut.n_images[at]),
         "n_pairs": int(cut.n_pairs[at]),
-        "f1": None if is_few else _number(f1),
-        "f1_lo": None if is_few else _number(low),
-        "f1_hi": None if is_few else _number(high),
-        "alpha": None if n_found < TOO_FEW else _number(agreement.alphas(cut)[at]),
-        "iou_mean": _number(cut.places.total[at] / n_places) if n_places else None,
-        "iou_lt75_fraction": _number(cut.places.n_loose[at] / n_places) if n_places else None,
+        "f1": None if is_few else number(f1),
+        "f1_lo": None if is_few else number(low),
+        "f1_hi": None if is_few else number(high),
+        "alpha": None if n_found < TOO_FEW else number(agreement.alphas(cut)[at]),
+        "iou_mean": number(cut.places.total[at] / n_places) if n_places else None,
+        "iou_lt75_fraction": number(cut.places.n_loose[at] / n_places) if n_places else None,
         "n_missing": int(cut.n_missing[at]),
     }
 
@@ -50,7 +50,8 @@ _NUMBERS = (
 )
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """Return a number for a report: None for what is no finite number."""
     return float(value) if np.isfinite(value) else None
 
 
@@ -89,10 +90,10 @@ class Telling:
         return {
             **row,
             "n_units": int(counts.n_units[-1]),
-            "alpha": None if row["alpha"] is None else _number(coefficients.alpha(counts.found)),
-            "ac1": None if row["alpha"] is None else _number(coefficients.ac1(counts.found)),
-            "f1_chance": None if is_few else _number(chance),
-            "f1_corrected": None if is_few else _number(corrected),
+            "alpha": None if row["alpha"] is None else number(coefficients.alpha(counts.found)),
+            "ac1": None if row["alpha"] is None else number(coefficients.ac1(counts.found)),
+            "f1_chance": None if is_few else number(chance),
+            "f1_corrected": None if is_few else number(corrected),
             "n_empty_pairs": counts.n_empty,
         }
 
@@ -119,19 +120,19 @@ class Telling:
                     "class": name,
                     "n_units": int(counts.n_units[at]),
                     "n_pairs": int(n - agreeing),
-                    "f1": None if is_few else _number(f1[at]),
-                    "f1_lo": None if is_few else _number(f1_lo[at]),
-                    "f1_hi": None if is_few else _number(f1_hi[at]),
-                    "alpha": None if few_found else _number(alpha[at]),
-                    "alpha_lo": None if few_found else _number(alpha_lo[at]),
-                    "alpha_hi": None if few_found else _number(alpha_hi[at]),
-                    "iou_mean": _number(counts.places.total[at] / n_places) if n_places else None,
-                    "iou_lt75_fraction": _number(counts.places.n_loose[at] / n_places)
+                    "f1": None if is_few else number(f1[at]),
+                    "f1_lo": None if is_few else number(f1_lo[at]),
+                    "f1_hi": None if is_few else number(f1_hi[at]),
+                    "alpha": None if few_found else number(alpha[at]),
+                    "alpha_lo": None if few_found else number(alpha_lo[at]),
+                    "alpha_hi": None if few_found else number(alpha_hi[at]),
+                    "iou_mean": number(counts.places.total[at] / n_places) if n_places else None,
+                    "iou_lt75_fraction": number(counts.places.n_loose[at] / n_places)
                     if n_places
                     else None,
                     "n_missing": int(counts.confusion[at, -1]),
-                    "design_effect": _number(effect[at]),
-                    "f1_chance": None if is_few else _number(counts.chance[at] / n),
+                    "design_effect": number(effect[at]),
+                    "f1_chance": None if is_few else number(counts.chance[at] / n),
                 }
             )
         return sorted(rows, key=lambda row: (-int(str(row["n_units"])), str(row["class"])))

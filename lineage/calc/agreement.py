@@ -16,6 +16,7 @@ from lineage.calc import comparisons
 from lineage.calc.assignment import assign
 from lineage.calc.coefficients import Tally
 from lineage.calc.comparisons import Pairs, Places
+from lineage.calc.geometry import pairs_inside
 from lineage.calc.overlaps import overlapping
 
 
@@ -245,11 +246,7 @@ def _shifted(image: np.ndarray, annotator: np.ndarray) -> tuple[np.ndarray, ...]
     n_people = int(annotator.max(initial=-1)) + 1
     order = np.lexsort((annotator, image))
     image, annotator = image[order], annotator[order]
-    starts = np.flatnonzero(np.diff(image, prepend=image[:1] - 1)) if len(image) else image
-    size = np.diff(np.append(starts, len(image)))
-    n_after = np.repeat(starts + size, size) - np.arange(len(image)) - 1
-    a = np.repeat(np.arange(len(image)), n_after)
-    b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(n_after) - n_after, n_after)
+    a, b = pairs_inside(image)
     pair, shared = annotator[a] * np.int64(n_people) + annotator[b], image[a]
     rank = np.lexsort((shared, pair))
     pair, shared = pair[rank], shared[rank]

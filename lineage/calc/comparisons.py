@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from lineage.calc.coefficients import Tally, cluster_moments
-from lineage.calc.geometry import pairs_within
+from lineage.calc.geometry import pairs_inside, pairs_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +123,7 @@ def said(
 
 def pairs(found: Said, *, n_classes: int) -> Pairs:
     """Set every two annotators' opinions on a unit side by side, all but nothing and nothing."""
-    n = len(found.unit)
-    if n == 0:
-        nothing = np.zeros(0, np.int64)
-        return Pairs(*(nothing for _ in fields(Pairs)))
-    starts = np.flatnonzero(np.diff(found.unit, prepend=found.unit[0] - 1))
-    size = np.diff(np.append(starts, n))
-    n_after = np.repeat(starts + size, size) - np.arange(n) - 1
-    a = np.repeat(np.arange(n), n_after)
-    b = a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(n_after) - n_after, n_after)
+    a, b = pairs_inside(found.unit)
     told = (found.value[a] < n_classes) | (found.value[b] < n_classes)
     a, b = a[told], b[told]
     return Pairs(

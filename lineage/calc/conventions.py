@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from lineage.calc.geometry import iou
+from lineage.calc.geometry import iou, pairs_inside
 
 DISPUTED_IOU = 0.8
 SHARE_LEAST = 0.03
@@ -216,13 +216,7 @@ def two_camps(lean: np.ndarray) -> np.ndarray:
 
 def _least_overlap(dense: np.ndarray, box: np.ndarray, n_units: int) -> np.ndarray:
     least = np.ones(n_units)
-    starts = np.flatnonzero(np.diff(dense, prepend=-1))
-    size = np.diff(np.append(starts, len(dense)))
-    stop = np.repeat(starts + size, size)
-    n_after = stop - np.arange(len(dense)) - 1
-    a = np.repeat(np.arange(len(dense)), n_after)
-    first = np.repeat(np.cumsum(n_after) - n_after, n_after)
-    b = a + 1 + np.arange(len(a)) - first
+    a, b = pairs_inside(dense)
     np.minimum.at(least, dense[a], iou(box[a], box[b]))
     return least
 

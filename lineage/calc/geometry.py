@@ -53,6 +53,40 @@ def pairs_within(group_a: np.ndarray, group_b: np.ndarray) -> tuple[np.ndarray, 
     return index_a, first + np.arange(len(index_a))
 
 
+def pairs_inside(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return all pairs of different rows of one group, the earlier row first.
+
+    Parameters
+    ----------
+    group
+        ndarray of int64, shape (n,), rows of a group side by side.
+
+    Returns
+    -------
+    tuple of ndarray of int64
+        Rows, ordered by the earlier, then the later.
+
+    Examples
+    --------
+    >>> a, b = pairs_inside(np.array([4, 4, 4, 7]))
+    >>> a.tolist(), b.tolist()
+    ([0, 0, 1], [1, 2, 2])
+    """
+    n_after = rows_after(group)
+    a = np.repeat(np.arange(len(group)), n_after)
+    return a, a + 1 + np.arange(len(a)) - np.repeat(np.cumsum(n_after) - n_after, n_after)
+
+
+def rows_after(group: np.ndarray) -> np.ndarray:
+    """Return how many rows of its own group follow each row; arguments as `pairs_inside`."""
+    if len(group) == 0:
+        return np.zeros(0, np.int64)
+    starts = np.flatnonzero(np.diff(group, prepend=group[0] - 1))
+    size = np.diff(np.append(starts, len(group)))
+    found: np.ndarray = np.repeat(starts + size, size) - np.arange(len(group)) - 1
+    return found
+
+
 def rotated_corners(
     cx: np.ndarray, cy: np.ndarray, width: np.ndarray, height: np.ndarray, rotation_deg: np.ndarray
 ) -> np.ndarray:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lineage.calc.assignment import assign
-from lineage.calc.geometry import iou
+from lineage.calc.geometry import iou, rows_after
 
 Overlap = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Given rows of the labels, pair by pair, their overlap in [0, 1]."""
@@ -177,9 +177,7 @@ def _pairs(asset: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     n = len(asset)
     if n == 0:
         return
-    starts = np.flatnonzero(np.diff(asset, prepend=asset[0] - 1))
-    size = np.diff(np.append(starts, n))
-    n_after = np.repeat(starts + size, size) - np.arange(n) - 1
+    n_after = rows_after(asset)
     total = np.cumsum(n_after)
     at = 0
     while at < n:
