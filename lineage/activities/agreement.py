@@ -111,7 +111,7 @@ def agreement_of(
         by_tag=told.tags(),
         by_self=[] if own is None else tellings.Telling(own, again.words, (), 0).annotators(people),
         confusion=told.confusion(),
-        sensitivity=[_at(opinions, tau) for tau in sensitivity],
+        sensitivity=[_at(opinions, tau, how, counts) for tau in sensitivity],
         outcomes=four,
         disputes=disagreements.rows_of(disputed, opinions.words),
     )
@@ -269,8 +269,11 @@ def _own(again: Opinions, threshold: Threshold) -> Counts | None:
     return reduce(lambda a, b: a + b, parts) if parts else None
 
 
-def _at(opinions: Opinions, tau: float) -> Row:
-    """Return F1 over everything at another threshold."""
+def _at(opinions: Opinions, tau: float, how: Threshold, counts: Counts | None) -> Row:
+    """Return F1 over everything at another threshold; at the one that was counted, what was counted."""
+    if Threshold(tau) == how:
+        whole = None if counts is None else counts.whole
+        return {"iou_threshold": tau, **tellings.numbers_of(whole, 0)}
     parts = []
     for block in opinions.blocks():
         found = gather.gathered(block, Threshold(tau))
