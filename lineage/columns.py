@@ -193,6 +193,33 @@ SEGMENT_COMPLETENESS = pa.schema(
 )
 """A completeness part of a segment; the newest row of (asset, class, batch) wins."""
 
+SEGMENT_GOLD = pa.schema(
+    [
+        pa.field("revision", pa.int64(), nullable=False),
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("schema", WORD, nullable=False),  # name@version under which it defines right
+        pa.field("edge_case", WORD),  # of the class, as the schema names it; null: an ordinary case
+        pa.field("is_gold", pa.bool_(), nullable=False),  # false: it was taken back
+        pa.field("comment", pa.string()),
+    ]
+)
+"""A gold part of a segment; the newest row of (revision, schema) holds."""
+
+SEGMENT_DRAWS = pa.schema(
+    [
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("draw", WORD, nullable=False),  # its name, one an activity
+        pa.field("asset", pa.int64(), nullable=False),
+        pa.field("revision", pa.int64()),  # the label that was drawn; null: the whole image
+        pa.field("batch", WORD, nullable=False),  # tag into which the answers come
+        pa.field("annotator", WORD),  # pseudonym of who is asked; null: whoever comes
+        pa.field("reason", WORD, nullable=False),  # terms.DrawReason
+        pa.field("stratum", pa.string()),  # what it was drawn among
+        pa.field("inclusion_fraction", pa.float64(), nullable=False),  # its chance of being drawn
+    ]
+)
+"""A draws part of a segment: what is put before whom, why, and how likely that was."""
+
 DATASET = pa.schema(
     [
         pa.field("asset", pa.string(), nullable=False),

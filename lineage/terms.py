@@ -88,6 +88,18 @@ class ActivityKind(StrEnum):
     ASSETS_ADD = "assets_add"
     IMPORT = "import"
     MIGRATE = "migrate"
+    GOLD = "gold"
+    CONSENSUS = "consensus"
+    DRAW = "draw"
+
+
+class DrawReason(StrEnum):
+    """Why an image, or a label on it, is put before somebody (again)."""
+
+    DISPUTE = "dispute"
+    DECOY = "decoy"
+    GOLD = "gold"
+    REVIEW = "review"
 
 
 class BatchKind(StrEnum):

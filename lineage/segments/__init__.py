@@ -56,12 +56,14 @@ TABLES: Mapping[str, pa.Schema] = {
     "roster": columns.SEGMENT_ROSTER,
     "completeness": columns.SEGMENT_COMPLETENESS,
     "stages": columns.STAGES,
+    "gold": columns.SEGMENT_GOLD,
+    "draws": columns.SEGMENT_DRAWS,
     "quarantine": columns.VIOLATIONS,
 }
 """The parts that a segment may have, in the order in which a store is rebuilt from them."""
 
-FORMAT_VERSION = 2
-"""Of a segment's layout; 2 may have a part ``completeness``, which 1 does not know."""
+FORMAT_VERSION = 3
+"""Of a segment's layout; 2 may have a part ``completeness``, 3 also ``gold`` and ``draws``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class Appender:
             "roster": self._roster,
             "completeness": self._completeness,
             "stages": self._stages,
+            "gold": self._gold,
+            "draws": self._draws,
             "quarantine": _kept_in_segments,
         }
 
@@ -121,6 +123,35 @@ class Appender:
                 "annotator_id": self._key_column("annotator", batch["by"]),
                 "basis": batch["basis"],
                 "comment": batch["comment"],
+            },
+        )
+
+    def _gold(self, batch: pa.RecordBatch) -> None:
+        self._bulk(
+            "gold",
+            {
+                "revision_id": batch["revision"],
+                "seq": batch["seq"],
+                "schema_id": self._key_column("schema", batch["schema"]),
+                "edge_case": batch["edge_case"],
+                "is_gold": batch["is_gold"],
+                "comment": batch["comment"],
+            },
+        )
+
+    def _draws(self, batch: pa.RecordBatch) -> None:
+        self._bulk(
+            "draw",
+            {
+                "seq": batch["seq"],
+                "draw": batch["draw"],
+                "asset_id": batch["asset"],
+                "revision_id": batch["revision"],
+                "batch_id": self._key_column("batch", batch["batch"]),
+                "annotator_id": self._key_column("annotator", batch["annotator"]),
+                "reason": batch["reason"],
+                "stratum": batch["stratum"],
+                "inclusion_fraction": batch["inclusion_fraction"],
             },
         )
 

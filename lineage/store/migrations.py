@@ -48,16 +48,51 @@ def _add_completeness(connection: Connection) -> None:
         "FOREIGN KEY(batch_id) REFERENCES batch (id))"
     )
     connection.exec_driver_sql("CREATE INDEX ix_completeness_asset_id ON completeness (asset_id)")
-    if not is_sqlite:
+    _guard(connection, "completeness")
+
+
+def _add_gold_and_draws(connection: Connection) -> None:
+    is_sqlite = connection.dialect.name == "sqlite"
+    key = "INTEGER" if is_sqlite else "BIGINT"
+    own_key = "INTEGER" if is_sqlite else "BIGSERIAL"
+    number = "FLOAT" if is_sqlite else "DOUBLE PRECISION"
+    # no release ever wrote a row into it
+    connection.exec_driver_sql("DROP TABLE gold")
+    connection.exec_driver_sql(
+        f"CREATE TABLE gold (id {own_key} NOT NULL, revision_id {key} NOT NULL, seq {key} NOT NULL, "
+        f"schema_id {key} NOT NULL, edge_case TEXT, is_gold BOOLEAN NOT NULL, comment TEXT, "
+        "PRIMARY KEY (id), FOREIGN KEY(revision_id) REFERENCES revision (id), "
+        "FOREIGN KEY(seq) REFERENCES activity (seq), "
+        "FOREIGN KEY(schema_id) REFERENCES label_schema (id))"
+    )
+    connection.exec_driver_sql("CREATE INDEX ix_gold_revision_id ON gold (revision_id)")
+    connection.exec_driver_sql(
+        f"CREATE TABLE draw (id {own_key} NOT NULL, seq {key} NOT NULL, draw TEXT NOT NULL, "
+        f"asset_id {key} NOT NULL, revision_id {key}, batch_id {key} NOT NULL, annotator_id {key}, "
+        f"reason TEXT NOT NULL, stratum TEXT, inclusion_fraction {number} NOT NULL, "
+        "PRIMARY KEY (id), FOREIGN KEY(seq) REFERENCES activity (seq), "
+        "FOREIGN KEY(asset_id) REFERENCES asset (id), "
+        "FOREIGN KEY(revision_id) REFERENCES revision (id), "
+        "FOREIGN KEY(batch_id) REFERENCES batch (id), "
+        "FOREIGN KEY(annotator_id) REFERENCES annotator (id))"
+    )
+    connection.exec_driver_sql("CREATE INDEX ix_draw_asset_id ON draw (asset_id)")
+    for table in ("gold", "draw"):
+        _guard(connection, table)
+
+
+def _guard(connection: Connection, table: str) -> None:
+    """Refuse every change of a new table's rows."""
+    if connection.dialect.name != "sqlite":
         connection.exec_driver_sql(
-            "CREATE TRIGGER completeness_no_change BEFORE UPDATE OR DELETE OR TRUNCATE "
-            "ON completeness FOR EACH STATEMENT EXECUTE FUNCTION lineage_refuse()"
+            f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE "
+            f"ON {table} FOR EACH STATEMENT EXECUTE FUNCTION lineage_refuse()"
         )
         return
     for verb in ("UPDATE", "DELETE"):
         connection.exec_driver_sql(
-            f"CREATE TRIGGER completeness_no_{verb.lower()} BEFORE {verb} ON completeness "
-            f"BEGIN SELECT RAISE(ABORT, 'append-only: completeness refuses {verb}'); END"
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, 'append-only: {table} refuses {verb}'); END"
         )
 
 
@@ -67,6 +102,11 @@ VERSIONS: Sequence[Version] = (
         2,
         "completeness, a table of its own: how far each image is; nothing that was there changes",
         _add_completeness,
+    ),
+    Version(
+        3,
+        "gold may be taken back; draw, a table of its own: what is put before whom, and why",
+        _add_gold_and_draws,
     ),
 )
 

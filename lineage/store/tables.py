@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Float, Integer, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Dialect, Float, Integer, Text, UniqueConstraint
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
@@ -299,7 +299,7 @@ class VerdictRow(SQLModel, table=True):
 
 
 class Gold(SQLModel, table=True):
-    """A reference revision that annotators are scored against."""
+    """A reference revision that annotators are scored against; the newest row holds."""
 
     __tablename__ = "gold"
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
@@ -307,6 +307,24 @@ class Gold(SQLModel, table=True):
     seq: int = Field(foreign_key="activity.seq", sa_type=Key)
     schema_id: int = Field(foreign_key="label_schema.id", sa_type=Key)
     edge_case: str | None = Field(default=None, sa_type=Text)
+    is_gold: bool = Field(sa_type=Boolean)  # false: it was taken back
+    comment: str | None = Field(default=None, sa_type=Text)
+
+
+class Draw(SQLModel, table=True):
+    """An image, or a label on it, that is put before somebody, and why."""
+
+    __tablename__ = "draw"
+    id: int | None = Field(default=None, primary_key=True, sa_type=Key)
+    seq: int = Field(foreign_key="activity.seq", sa_type=Key)
+    draw: str = Field(sa_type=Text)
+    asset_id: int = Field(foreign_key="asset.id", sa_type=Key, index=True)
+    revision_id: int | None = Field(default=None, foreign_key="revision.id", sa_type=Key)
+    batch_id: int = Field(foreign_key="batch.id", sa_type=Key)
+    annotator_id: int | None = Field(default=None, foreign_key="annotator.id", sa_type=Key)
+    reason: str = Field(sa_type=Text)  # terms.DrawReason
+    stratum: str | None = Field(default=None, sa_type=Text)
+    inclusion_fraction: float = Field(sa_type=Float)
 
 
 class DatasetVersion(SQLModel, table=True):
