@@ -190,18 +190,11 @@ def _dimensions(
     return {
         "pair": (every, pairs.first * np.int64(n_people) + pairs.second, n_people**2),
         "annotator": (row, annotator, n_people),
-        "batch": (every, _later(labels.batch, found), len(words.batches)),
-        "schema": (every, _later(labels.schema, found), len(words.schemas)),
-        "week": (every, _later(labels.week, found) - axes.first_week, axes.n_weeks),
+        "batch": (every, gather.later(labels.batch, pairs), len(words.batches)),
+        "schema": (every, gather.later(labels.schema, pairs), len(words.schemas)),
+        "week": (every, found.week - axes.first_week, axes.n_weeks),
         "tag": (tag_rows, tag, len(axes.tags)),
     }
-
-
-def _later(values: np.ndarray, found: Block) -> np.ndarray:
-    """Return the greater value of each pair's labels: the week in which both had spoken."""
-    told = np.append(values, -1)
-    later: np.ndarray = np.maximum(told[found.pairs.label_first], told[found.pairs.label_second])
-    return later
 
 
 def _tagged(found: Block, axes: Axes) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,14 @@ _INDEPENDENT = (Origin.HUMAN, Origin.ASSISTED)
 _ANSWERED = (Presence.LABELLED, Presence.EMPTY)
 
 
-def load(project: Project, choice: Choice | None = None, *, is_repeated: bool = False) -> Opinions:
+def load(
+    project: Project,
+    choice: Choice | None = None,
+    *,
+    is_repeated: bool = False,
+    assets: np.ndarray | None = None,
+    least_people: int = 2,
+) -> Opinions:
     """Return the opinions on images that two people answered for.
 
     Parameters
@@ -36,10 +43,16 @@ def load(project: Project, choice: Choice | None = None, *, is_repeated: bool = 
         whoever counts, for what was named otherwise or by others belongs to the comparison.
     is_repeated
         The opinions on images that one person answered for twice, instead.
+    assets
+        ndarray of int64: keys of the only images to look at, besides those of ``choice``. Of segments
+        that hold none of them nothing is read.
+    least_people
+        How many have to have answered for an image; 1 where they are held against something else.
     """
     asked = choice or Choice()
     seq = position.resolve(project, asked.as_of)
     selector = trace.selector_of(project, replace(asked, class_=(), annotator=(), stage=()))
+    within = _within(selector, assets)
     with project.store.reading() as connection:
         batches = read.batches(connection)
         at = {entry.seq: entry.at for entry in read.activities(connection)}
@@ -55,16 +68,24 @@ def load(project: Project, choice: Choice | None = None, *, is_repeated: bool = 
     n_scopes = int(scope_of.max(initial=0)) + 1
     when = np.array([week_of(at[s]) if s in at else -1 for s in range(seq + 2)], np.int64)
     people = _Codes()
-    answers = _answers(project.ledger, seq, tags, scope_of, n_scopes, when, people)
-    answers = answers.take(_kept(answers, is_repeated=is_repeated))
-    labels, words = _labels(project.ledger, seq, selector, tags, answers, scope_of, when, people)
+    answers = _answers(project.ledger, seq, tags, scope_of, n_scopes, when, people, within)
+    answers = answers.take(_kept(answers, least_people, is_repeated=is_repeated))
+    labels, words = _labels(project.ledger, seq, within, tags, answers, scope_of, people)
     # who only corrected what others made gave no answer of their own
-    is_own = _is_seated(labels, answers.image, answers.annotator, answers.batch)
+    is_own = _seat(labels, answers.image, answers.annotator, answers.batch) >= 0
     answers = answers.take(np.flatnonzero(is_own | answers.is_empty))
-    answers = answers.take(_kept(answers, is_repeated=is_repeated))
-    seated = _is_seated(answers, labels.image, labels.annotator, labels.batch)
+    answers = answers.take(_kept(answers, least_people, is_repeated=is_repeated))
+    seated = _seat(answers, labels.image, labels.annotator, labels.batch) >= 0
     labels = labels.take(np.flatnonzero(seated))
     return Opinions(labels, answers, words, n_scopes, seq)
+
+
+def _within(selector: Selector, assets: np.ndarray | None) -> np.ndarray | None:
+    """Return the keys of the only images to look at, ascending; None for all."""
+    if not selector.assets:
+        return None if assets is None else np.unique(assets)
+    chosen = np.unique(np.array(selector.assets, np.int64))
+    return chosen if assets is None else np.intersect1d(chosen, assets)
 
 
 class _Codes:
@@ -87,11 +108,11 @@ class _Codes:
         return list(self._number)
 
 
-def _weeks(moments: pa.Array, seq: np.ndarray, when: np.ndarray) -> np.ndarray:
-    """Return the week of each time; of an unknown one the week in which it was recorded."""
+def _weeks(moments: pa.Array, otherwise: np.ndarray) -> np.ndarray:
+    """Return the week of each time, of an unknown one the other that is given."""
     micros = np.asarray(moments.cast(pa.int64()).fill_null(0))
     told = (micros // _DAY_US + MONDAY) // 7
-    return np.where(np.asarray(moments.is_null()), when[seq], told)
+    return np.where(np.asarray(moments.is_null()), otherwise, told)
 
 
 def _answers(
@@ -102,19 +123,21 @@ def _answers(
     n_scopes: int,
     when: np.ndarray,
     people: _Codes,
+    within: np.ndarray | None,
 ) -> Answers:
     wanted = ("seq", "asset", "annotator", "batch", "presence", "answered_at")
     parts: list[tuple[np.ndarray, ...]] = []
     batch_codes = _Codes(tags)
-    for rows in ledger.scan("roster", wanted, up_to=seq):
-        ours = rows.filter(pa.array(is_word(rows["batch"], tags)))
+    for rows in ledger.scan("roster", wanted, up_to=seq, assets=within):
+        ours = rows.filter(pa.array(is_word(rows["batch"], tags) & _is_within(rows, within)))
         if ours.num_rows:
             parts.append(
                 (
                     np.asarray(ours["asset"]),
                     people.of(ours["annotator"]),
                     batch_codes.of(ours["batch"]),
-                    _weeks(ours["answered_at"], np.asarray(ours["seq"]), when),
+                    # an answer of which no time is told was given by when we learned of it
+                    _weeks(ours["answered_at"], when[np.asarray(ours["seq"])]),
                     is_word(ours["presence"], _ANSWERED),
                     is_word(ours["presence"], [Presence.EMPTY]),
                 )
@@ -135,8 +158,8 @@ def _answers(
     return Answers(image[order], person[order], batch[order], week[order], is_empty[order])
 
 
-def _kept(answers: Answers, *, is_repeated: bool) -> np.ndarray:
-    """Return each person's first answer where two people gave one; or the repeated answers, all."""
+def _kept(answers: Answers, least_people: int, *, is_repeated: bool) -> np.ndarray:
+    """Return each person's first answer where enough people gave one; or the repeated answers, all."""
     key = state.composed(answers.image, answers.annotator)
     is_first = np.ones(len(key), bool)
     is_first[1:] = key[1:] != key[:-1]
@@ -144,48 +167,43 @@ def _kept(answers: Answers, *, is_repeated: bool) -> np.ndarray:
         _, code, n = np.unique(key, return_inverse=True, return_counts=True)
         return np.flatnonzero(n[code] > 1)
     images, n_people = np.unique(answers.image[is_first], return_counts=True)
-    several = images[n_people > 1]
+    several = images[n_people >= least_people]
     return np.flatnonzero(is_first & np.isin(answers.image, several))
+
+
+def _is_within(rows: pa.RecordBatch, within: np.ndarray | None) -> np.ndarray:
+    if within is None:
+        return np.ones(rows.num_rows, bool)
+    return np.isin(np.asarray(rows["asset"]), within)
 
 
 def _labels(
     ledger: Ledger,
     seq: int,
-    selector: Selector,
+    within: np.ndarray | None,
     tags: list[str],
     answers: Answers,
     scope_of: np.ndarray,
-    when: np.ndarray,
     people: _Codes,
 ) -> tuple[Labels, Words]:
     n_scopes = int(scope_of.max(initial=0)) + 1
-    is_opinion = _own_last(ledger, seq)
+    is_opinion = _own_last(ledger, seq, within)
     codes = {n: _Codes() for n in ("class", "kind", "schema", "attributes")}
     codes |= {"annotator": people, "batch": _Codes(tags)}
     parts: list[dict[str, np.ndarray]] = []
     shapes: list[pa.Array] = []
-    wanted = (
-        "revision",
-        "annotation",
-        "seq",
-        "asset",
-        "labelled_at",
-        "geometry",
-        *columns.BOX,
-        *codes,
-    )
-    for rows in ledger.scan("revisions", tuple(dict.fromkeys(wanted)), up_to=seq):
-        mask = is_opinion[np.asarray(rows["revision"]) - 1] & is_word(rows["batch"], tags)
-        if selector.assets:
-            mask &= np.isin(np.asarray(rows["asset"]), selector.assets)
-        rows = rows.filter(pa.array(mask))
+    wanted = ("revision", "annotation", "asset", "labelled_at", "geometry", *columns.BOX, *codes)
+    for rows in ledger.scan("revisions", wanted, up_to=seq, assets=within):
+        mask = is_opinion[np.asarray(rows["revision"])] & is_word(rows["batch"], tags)
+        rows = rows.filter(pa.array(mask & _is_within(rows, within)))
         part = {name: of.of(rows[name]) for name, of in codes.items()}
         part["image"] = np.asarray(rows["asset"]) * n_scopes + scope_of[part["batch"]]
-        here = np.flatnonzero(_is_seated(answers, part["image"], part["annotator"], part["batch"]))
+        seat = _seat(answers, part["image"], part["annotator"], part["batch"])
+        here = np.flatnonzero(seat >= 0)
         part = {name: values[here] for name, values in part.items()}
         rows = rows.take(pa.array(here))
         part |= {n: np.asarray(rows[n]) for n in ("annotation", "revision")}
-        part["week"] = _weeks(rows["labelled_at"], np.asarray(rows["seq"]), when)
+        part["week"] = _weeks(rows["labelled_at"], answers.week[seat[here]])
         part["box"] = np.stack(
             [np.asarray(rows[name].fill_null(float("nan"))) for name in columns.BOX], axis=1
         )
@@ -198,15 +216,15 @@ def _labels(
     return _sorted(parts, shapes), words
 
 
-def _own_last(ledger: Ledger, seq: int) -> np.ndarray:
-    """Tell, by revision number less one, which revisions are opinions."""
+def _own_last(ledger: Ledger, seq: int, within: np.ndarray | None) -> np.ndarray:
+    """Tell, by revision number, which revisions are opinions."""
     annotators = _Codes()
     parts: list[tuple[np.ndarray, ...]] = []
-    for rows in ledger.scan(
-        "revisions", ("annotation", "annotator", "operation", "origin"), up_to=seq
-    ):
+    wanted = ("revision", "annotation", "annotator", "operation", "origin")
+    for rows in ledger.scan("revisions", wanted, up_to=seq, assets=within):
         parts.append(
             (
+                np.asarray(rows["revision"]),
                 np.asarray(rows["annotation"]),
                 annotators.of(rows["annotator"]).astype(np.int32),
                 is_word(rows["operation"], [Operation.ADD]),
@@ -216,7 +234,7 @@ def _own_last(ledger: Ledger, seq: int) -> np.ndarray:
         )
     if not parts:
         return np.zeros(0, bool)
-    annotation, person, is_add, is_retract, is_own_work = (
+    revision, annotation, person, is_add, is_retract, is_own_work = (
         np.concatenate(part) for part in zip(*parts, strict=True)
     )
     n = int(annotation.max()) + 1
@@ -227,23 +245,22 @@ def _own_last(ledger: Ledger, seq: int) -> np.ndarray:
     # of repeated indices, NumPy keeps the last assignment: the newest revision
     last[annotation[own]] = own
     rows = last[last >= 0]
-    found = np.zeros(len(annotation), bool)
-    found[rows[~is_retract[rows] & is_own_work[rows]]] = True
+    found = np.zeros(int(revision[-1]) + 1, bool)
+    found[revision[rows[~is_retract[rows] & is_own_work[rows]]]] = True
     return found
 
 
-def _is_seated(
+def _seat(
     answers: Answers | Labels, image: np.ndarray, person: np.ndarray, batch: np.ndarray
 ) -> np.ndarray:
-    """Tell which (image, person, batch) stand among answers, or have labels."""
+    """Return where each (image, person, batch) stands among answers or labels, -1 for nowhere."""
     keys = state.composed(
         np.concatenate([answers.image, image]),
         np.concatenate([answers.annotator, person]),
         np.concatenate([answers.batch, batch]),
     )
     n = len(answers.image)
-    found: np.ndarray = state.row_of(keys[:n], keys[n:]) >= 0
-    return found
+    return state.row_of(keys[:n], keys[n:])
 
 
 def _sorted(parts: list[dict[str, np.ndarray]], shapes: list[pa.Array]) -> Labels:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lineage.activities.opinions import Labels, Opinions
-from lineage.calc import comparisons, likeness, units
+from lineage.calc import comparisons, likeness, state, units
 from lineage.calc.comparisons import Pairs, Roster, Said
 from lineage.calc.geometry import iou
 from lineage.terms import Kind
@@ -56,6 +56,8 @@ class Block:
         Two and two of them.
     image
         ndarray of int64, shape (m,): of each pair.
+    week
+        ndarray of int64, shape (m,): by which both had spoken.
     overlap
         ndarray of float64, shape (m,): of the two labels; NaN where there are not two places.
     n_empty
@@ -67,6 +69,7 @@ class Block:
     said: Said
     pairs: Pairs
     image: np.ndarray
+    week: np.ndarray
     overlap: np.ndarray
     n_empty: int
 
@@ -101,17 +104,55 @@ def gathered(opinions: Opinions, threshold: Threshold, *, by_batch: bool = False
     n_classes = len(opinions.words.classes)
     said = comparisons.said(unit, group, who, labels.class_, roster, n_classes=n_classes)
     pairs = comparisons.pairs(said, n_classes=n_classes)
-    image_of = np.zeros(int(unit.max(initial=-1)) + 1, np.int64)
-    image_of[unit] = labels.image
+    image_of, group_of = (np.zeros(int(unit.max(initial=-1)) + 1, np.int64) for _ in range(2))
+    image_of[unit], group_of[unit] = labels.image, group
+    answer_week = answers.week[rank] if by_batch else answers.week
     return Block(
         labels=labels,
         unit=unit,
         said=said,
         pairs=pairs,
         image=image_of[pairs.unit],
+        week=_weeks(labels, pairs, group_of, (roster_group, asked, answer_week)),
         overlap=_overlap(labels, pairs),
         n_empty=_n_empty(group, roster_group),
     )
+
+
+def later(values: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Return the greater value of each pair's labels: the week by which both had spoken.
+
+    Parameters
+    ----------
+    values
+        ndarray of int64, shape (n,): of each label, not negative.
+    pairs
+        Pairs of labels; one of the two may be nothing.
+    """
+    told = np.append(values, -1)
+    found: np.ndarray = np.maximum(told[pairs.label_first], told[pairs.label_second])
+    return found
+
+
+def _weeks(
+    labels: Labels,
+    pairs: Pairs,
+    group_of: np.ndarray,
+    answers: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Return the later week of each pair's labels; who drew nothing spoke by their answer."""
+    told = np.append(labels.week, -1)
+    week: np.ndarray = np.maximum(told[pairs.label_first], told[pairs.label_second])
+    group, who, answered = answers
+    n = len(group)
+    for person, label in ((pairs.first, pairs.label_first), (pairs.second, pairs.label_second)):
+        rows = np.flatnonzero(label < 0)
+        keys = state.composed(
+            np.concatenate([group, group_of[pairs.unit[rows]]]), np.concatenate([who, person[rows]])
+        )
+        seat = state.row_of(keys[:n], keys[n:])
+        week[rows] = np.maximum(week[rows], answered[seat])
+    return week
 
 
 def _n_asked(group: np.ndarray, roster: np.ndarray) -> np.ndarray:

@@ -16,7 +16,19 @@ from typing import Annotated
 import typer
 
 from lineage import __version__
-from lineage.cli import assets, batch, labels, project, quality, schema, trace, version, world
+from lineage.cli import (
+    assets,
+    batch,
+    drift,
+    gold,
+    labels,
+    project,
+    quality,
+    schema,
+    trace,
+    version,
+    world,
+)
 from lineage.cli.session import Session
 from lineage.errors import LineageError, StoreFault
 
@@ -31,7 +43,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (project, schema, batch, labels, assets, trace, quality, version, world):
+for module in (project, schema, batch, labels, assets, trace, quality, drift, gold, version, world):
     module.register(app)
 
 

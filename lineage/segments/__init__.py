@@ -25,6 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from lineage import columns
@@ -158,6 +159,7 @@ class Ledger:
         *,
         up_to: int | None = None,
         after: int = 0,
+        assets: np.ndarray | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yield a table's rows in log order.
 
@@ -171,13 +173,16 @@ class Ledger:
             Last place in the log; None for all that is here.
         after
             Places up to this one are left out.
+        assets
+            ndarray of int64, ascending: what can hold none of these images is not read, see
+            `parquet.read_parquet`.
         """
         suffix = f".{table}.parquet"
         names = (entry.name for entry in os.scandir(self.segments))
         for name in sorted(n for n in names if n.endswith(suffix)):
             seq = int(name.split(".")[0])
             if seq > after and (up_to is None or seq <= up_to):
-                yield from read_parquet(self.segments / name, wanted)
+                yield from read_parquet(self.segments / name, wanted, assets=assets)
 
     def read(
         self,

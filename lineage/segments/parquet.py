@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.parquet import ParquetWriter as ParquetWriter
@@ -39,8 +40,20 @@ def writer_fingerprint() -> dict[str, str]:
     }
 
 
-def read_parquet(path: Path, wanted: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+def read_parquet(
+    path: Path, wanted: Sequence[str] | None = None, *, assets: np.ndarray | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    wanted
+        Columns; None for all.
+    assets
+        ndarray of int64, ascending: row groups that can hold none of these are passed over, as their
+        statistics tell; what is left may hold others too. None for every row.
 
     Raises
     ------
@@ -50,7 +63,8 @@ def read_parquet(path: Path, wanted: Sequence[str] | None = None) -> Iterator[pa
     try:
         with pq.ParquetFile(path) as file:
             names = None if wanted is None else list(wanted)
-            for batch in file.iter_batches(batch_size=_READ_ROWS, columns=names):
+            groups = None if assets is None else _groups_with(file, assets)
+            for batch in file.iter_batches(batch_size=_READ_ROWS, columns=names, row_groups=groups):
                 yield batch if names is None else batch.select(names)
     except FileNotFoundError as exc:
         raise StoreFault("segment-missing", f"no file {path}", hint="dvc pull") from exc
@@ -61,3 +75,18 @@ def read_parquet(path: Path, wanted: Sequence[str] | None = None) -> Iterator[pa
             hint="dvc checkout",
             where=str(path),
         ) from exc
+
+
+def _groups_with(file: pq.ParquetFile, assets: np.ndarray) -> list[int]:
+    """Return the row groups whose range of assets holds one of some."""
+    at = file.schema_arrow.get_field_index("asset")
+    found = []
+    for group in range(file.num_row_groups):
+        told = file.metadata.row_group(group).column(at).statistics
+        if (
+            told is None
+            or not told.has_min_max
+            or np.searchsorted(assets, told.min) < np.searchsorted(assets, told.max, side="right")
+        ):
+            found.append(group)
+    return found

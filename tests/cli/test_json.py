@@ -26,6 +26,7 @@ PROMISED = {
     "version show": "version",
     "diff": "from to n_added n_retracted n_reclassed n_moved n_attributes n_restaged n_unchanged by path",
     "agreement": "scope iou_threshold overall by_class by_pair by_batch by_week disputes",
+    "drift": "horizon_weeks false_alarm_fraction n_streams alarms",
     "any failure": "error",
 }
 """CONTRACT's top-level keys: the house rules promise these whatever docs/json.md says."""
@@ -117,6 +118,7 @@ def test_every_document_is_as_the_page_says(run: Run, world: Path, tmp_path: Pat
     assert do("show", "1")["revisions"][0]["operation"] == "add"
     do("sql", "SELECT 1 AS one")
     assert do("agreement")["overall"]["n_images"] > 10
+    assert do("drift")["weeks"]
     do("schema list")
     do("schema show", "street@2.0")
     assert do("schema export", "street@2.0", "--format", "label-studio")["path"] is None

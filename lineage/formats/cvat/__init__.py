@@ -9,7 +9,8 @@ Who drew a label is therefore, in this order: the assignee of the task or job;
 the caller's flag; the annotator that `lineage` itself wrote on the shape; the
 owner of the task or job (never of a project). ``extra.annotator_from`` says which
 it was; when none of them is there, nobody is named. The one mention of time, the
-task's ``created`` and ``updated``, is no label's and is left alone.
+task's or job's ``updated``, is no label's: it dates its answers (the roster), none
+of which can have been given later.
 
 ``extra`` holds what is not CVAT's default: ``occluded``, ``z_order``, ``source``,
 ``group_id``, ``task_id``, ``subset``, ``track`` and ``frame``, the parameters of an ellipse,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lineage.formats.cvat.document import Element
+from lineage.formats.names import moment
 from lineage.terms import Completeness
 
 _HOLDERS = ("task", "job", "project")
@@ -33,6 +35,8 @@ class Task:
     state
         How far all its images are, `COMPLETE` whether or not they have shapes; None where the
         export does not say.
+    updated_at
+        When it was last changed; None where the export does not say, or not in an aware time.
     width, height
         Of a video's frames, px.
     """
@@ -41,6 +45,7 @@ class Task:
     assignee: str | None
     owner: str | None
     state: Completeness | None
+    updated_at: datetime | None
     width: str | None
     height: str | None
 
@@ -107,6 +112,7 @@ def _task(element: Element) -> Task:
         assignee=_handle(element.child("assignee")),
         owner=_handle(element.child("owner")),
         state=_state(element),
+        updated_at=moment(element.word("updated") or None),
         width=None if size is None else size.word("width"),
         height=None if size is None else size.word("height"),
     )

@@ -135,7 +135,8 @@ class _File:
             self.rows.states.add(name, Completeness.COMPLETE_EMPTY if is_done else state)
         person, basis = self._author(task, {})
         if state is Completeness.COMPLETE and person is not None and basis != "owner":
-            self.rows.add_answer(name, person, Presence.EMPTY)
+            at = None if task is None else task.updated_at
+            self.rows.add_answer(name, person, Presence.EMPTY, at)
         elif state is None:
             self.rows.losses["image-without-labels"] += 1
 
@@ -218,6 +219,7 @@ class _File:
                 position=self._position(),
                 labelled_at=moment(written.get("labelled_at")) if written else None,
                 annotation=ours.annotation_of(written) if written else None,
+                answered_at=None if task is None else task.updated_at,
             ),
         )
 

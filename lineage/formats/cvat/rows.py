@@ -45,6 +45,7 @@ class Told(NamedTuple):
     position: int
     labelled_at: datetime | None = None
     annotation: int | None = None
+    answered_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ class Rows:
     )
     _boxes: list[Sequence[float | None]] = field(default_factory=list)
     _assets: dict[AssetRow, None] = field(default_factory=dict)
-    _roster: dict[tuple[str, str | None, Presence], None] = field(default_factory=dict)
+    _roster: dict[tuple[str, str | None, Presence], datetime | None] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of labels, or of assets where those are more."""
@@ -91,15 +92,17 @@ class Rows:
         labels["annotation"].append(told.annotation)
         self._boxes.append(shape.box or _NO_BOX)
         if told.origin != _MODEL:
-            self._roster[told.asset, told.annotator, Presence.LABELLED] = None
+            self._roster[told.asset, told.annotator, Presence.LABELLED] = told.answered_at
 
     def add_asset(self, name: str, uri: str | None, width: int | None, height: int | None) -> None:
         """Add an image, once for each set of facts."""
         self._assets[name, uri, width, height] = None
 
-    def add_answer(self, asset: str, annotator: str | None, presence: Presence) -> None:
+    def add_answer(
+        self, asset: str, annotator: str | None, presence: Presence, at: datetime | None
+    ) -> None:
         """Add a roster row."""
-        self._roster[asset, annotator, presence] = None
+        self._roster[asset, annotator, presence] = at
 
     def take(self) -> Chunk:
         """Return what gathered as a chunk, and start anew."""
@@ -113,6 +116,7 @@ class Rows:
             "asset": [asset for asset, _, _ in self._roster],
             "annotator": [annotator for _, annotator, _ in self._roster],
             "presence": [presence.value for _, _, presence in self._roster],
+            "answered_at": list(self._roster.values()),
         }
         chunk = Chunk(
             columns.batch_of(columns.LABELS, values, n),
