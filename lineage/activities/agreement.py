@@ -9,11 +9,13 @@ from functools import reduce
 
 import numpy as np
 
-from lineage.activities import collect, disagreements, gather, tellings, trace
+from lineage.activities import collect, disagreements, extents, gather, splits, tellings, trace
 from lineage.activities.context import Project
 from lineage.activities.disagreements import Disputes
+from lineage.activities.extents import Extents
 from lineage.activities.gather import Block, Threshold
 from lineage.activities.opinions import Opinions
+from lineage.activities.splits import Splits
 from lineage.activities.trace import Choice
 from lineage.calc import agreement, comparisons, outcomes
 from lineage.calc.agreement import Counts
@@ -48,6 +50,8 @@ class AgreementReport:
     sensitivity: Sequence[Row]
     outcomes: Mapping[str, int]
     disputes: Sequence[Row]
+    splits: Sequence[Row]
+    conventions: Sequence[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ def agreement_of(
     how, asked = threshold or Threshold(), choice or Choice()
     opinions = collect.load(project, asked)
     axes = axes_of(opinions)
-    counts, four, disputed = counted(opinions, how, axes)
+    done = counted(opinions, how, axes)
+    counts = done.counts
     people = trace.selector_of(project, asked).annotators
     again = collect.load(project, asked, is_repeated=True)
     own = _own(again, how)
@@ -112,24 +117,42 @@ def agreement_of(
         by_self=[] if own is None else tellings.Telling(own, again.words, (), 0).annotators(people),
         confusion=told.confusion(),
         sensitivity=[_at(opinions, tau, how, counts) for tau in sensitivity],
-        outcomes=four,
-        disputes=disagreements.rows_of(disputed, opinions.words),
+        outcomes=done.outcomes,
+        disputes=disagreements.rows_of(done.disputes, opinions.words),
+        splits=splits.rows_of(done.splits, opinions.words, axes.tags),
+        conventions=extents.rows_of(done.extents, opinions.words),
     )
 
 
-def counted(
-    opinions: Opinions, threshold: Threshold, axes: Axes
-) -> tuple[Counts | None, dict[str, int], Disputes]:
-    """Return the counts of all blocks (None where nothing can be compared), outcomes and disputes."""
-    parts, disputed, four = [], [], np.zeros(len(Outcome), np.int64)
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What all blocks add up to; ``counts`` and ``splits`` are None where nothing can be compared."""
+
+    counts: Counts | None
+    outcomes: Mapping[str, int]
+    disputes: Disputes
+    splits: Splits | None
+    extents: Extents
+
+
+def counted(opinions: Opinions, threshold: Threshold, axes: Axes) -> Counted:
+    """Count block by block."""
+    words, four = opinions.words, np.zeros(len(Outcome), np.int64)
+    parts, disputed, split, drawn = [], [], [], []
     for block in opinions.blocks():
         found = gather.gathered(block, threshold)
         parts.append(counts_of(block, found, threshold, axes))
-        disputed.append(disagreements.disputes_of(found.said, len(opinions.words.annotators)))
+        disputed.append(disagreements.disputes_of(found.said, len(words.annotators)))
+        split.append(splits.splits_of(found, words, axes.tags_of, len(axes.tags)))
+        drawn.append(extents.extents_of(found, words))
         four += _outcomes(block, threshold)
-    told = {outcome.name.lower(): int(four[outcome]) for outcome in Outcome}
-    whole = reduce(lambda a, b: a + b, parts) if parts else None
-    return whole, told, disagreements.together(disputed)
+    return Counted(
+        counts=reduce(lambda a, b: a + b, parts) if parts else None,
+        outcomes={outcome.name.lower(): int(four[outcome]) for outcome in Outcome},
+        disputes=disagreements.together(disputed),
+        splits=splits.together(split),
+        extents=extents.together(drawn),
+    )
 
 
 def counts_of(opinions: Opinions, found: Block, threshold: Threshold, axes: Axes) -> Counts:
@@ -292,6 +315,7 @@ def _scope(opinions: Opinions, asked: Choice) -> Row:
         "batches": list(opinions.words.batches),
         "annotators": list(asked.annotator),
         "classes": list(asked.class_),
+        "schemas": sorted({opinions.words.schemas[at] for at in np.unique(opinions.labels.schema)}),
         "n_images": len(np.unique(opinions.answers.image)),
         "n_answers": len(opinions.answers.image),
         "n_labels": len(opinions.labels),

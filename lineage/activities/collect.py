@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow as pa
 from lineage import columns
 from lineage.activities import position, trace
 from lineage.activities.context import Project
-from lineage.activities.opinions import MONDAY, Answers, Labels, Opinions, Words, week_of
+from lineage.activities.opinions import MONDAY, Answers, Labels, Opinions, Words
 from lineage.activities.select import Selector, is_word
 from lineage.activities.trace import Choice
 from lineage.calc import state
@@ -20,6 +21,7 @@ from lineage.store import read
 from lineage.terms import Operation, Origin, Presence
 
 _DAY_US = 86_400_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INDEPENDENT = (Origin.HUMAN, Origin.ASSISTED)
 _ANSWERED = (Presence.LABELLED, Presence.EMPTY)
 
@@ -39,7 +41,7 @@ def load(
     project
         An open project.
     choice
-        Batches, schemas, images and times to look at; its classes, annotators and stages are left to
+        Batches, schemas, images and times of answers to look at; its classes, annotators and stages are left to
         whoever counts, for what was named otherwise or by others belongs to the comparison.
     is_repeated
         The opinions on images that one person answered for twice, instead.
@@ -66,11 +68,12 @@ def load(
     scopes = [f"{row.task}\x00{row.schema.split('@')[0]}" for row in chosen]
     _, scope_of = np.unique(scopes, return_inverse=True) if scopes else ([], np.zeros(0, int))
     n_scopes = int(scope_of.max(initial=0)) + 1
-    when = np.array([week_of(at[s]) if s in at else -1 for s in range(seq + 2)], np.int64)
+    when = np.array([_micros(at[s]) if s in at else 0 for s in range(seq + 2)], np.int64)
     people = _Codes()
-    answers = _answers(project.ledger, seq, tags, scope_of, n_scopes, when, people, within)
+    asking = _Asking(tags, scope_of, n_scopes, when, within, _span(selector))
+    answers = _answers(project.ledger, seq, asking, people)
     answers = answers.take(_kept(answers, least_people, is_repeated=is_repeated))
-    labels, words = _labels(project.ledger, seq, within, tags, answers, scope_of, people)
+    labels, words = _labels(project.ledger, seq, asking, answers, people)
     # who only corrected what others made gave no answer of their own
     is_own = _seat(labels, answers.image, answers.annotator, answers.batch) >= 0
     answers = answers.take(np.flatnonzero(is_own | answers.is_empty))
@@ -108,28 +111,65 @@ class _Codes:
         return list(self._number)
 
 
-def _weeks(moments: pa.Array, otherwise: np.ndarray) -> np.ndarray:
-    """Return the week of each time, of an unknown one the other that is given."""
-    micros = np.asarray(moments.cast(pa.int64()).fill_null(0))
-    told = (micros // _DAY_US + MONDAY) // 7
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What is asked for.
+
+    Parameters
+    ----------
+    tags, scope_of
+        Batches, and the scope of each.
+    n_scopes
+        How many scopes.
+    when
+        ndarray of int64: time of each place in the log, microseconds since 1970.
+    within
+        Keys of the only images, ascending; None for all.
+    span
+        Bounds on the time of answers, microseconds since 1970, half-open.
+    """
+
+    tags: list[str]
+    scope_of: np.ndarray
+    n_scopes: int
+    when: np.ndarray
+    within: np.ndarray | None
+    span: tuple[int, int]
+
+    def image(self, asset: np.ndarray, batch: np.ndarray) -> np.ndarray:
+        """Return the image of each asset, as a batch's task asks about it."""
+        found: np.ndarray = asset * self.n_scopes + self.scope_of[batch]
+        return found
+
+
+def _span(selector: Selector) -> tuple[int, int]:
+    low = np.iinfo(np.int64).min if selector.since is None else _micros(selector.since)
+    high = np.iinfo(np.int64).max if selector.until is None else _micros(selector.until)
+    return int(low), int(high)
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _times(moments: pa.Array, otherwise: np.ndarray) -> np.ndarray:
+    """Return each time, of an unknown one the other that is given; microseconds since 1970."""
+    told = np.asarray(moments.cast(pa.int64()).fill_null(0))
     return np.where(np.asarray(moments.is_null()), otherwise, told)
 
 
-def _answers(
-    ledger: Ledger,
-    seq: int,
-    tags: list[str],
-    scope_of: np.ndarray,
-    n_scopes: int,
-    when: np.ndarray,
-    people: _Codes,
-    within: np.ndarray | None,
-) -> Answers:
+def _weeks(times: np.ndarray) -> np.ndarray:
+    found: np.ndarray = (times // _DAY_US + MONDAY) // 7
+    return found
+
+
+def _answers(ledger: Ledger, seq: int, asking: _Asking, people: _Codes) -> Answers:
     wanted = ("seq", "asset", "annotator", "batch", "presence", "answered_at")
     parts: list[tuple[np.ndarray, ...]] = []
-    batch_codes = _Codes(tags)
-    for rows in ledger.scan("roster", wanted, up_to=seq, assets=within):
-        ours = rows.filter(pa.array(is_word(rows["batch"], tags) & _is_within(rows, within)))
+    batch_codes = _Codes(asking.tags)
+    for rows in ledger.scan("roster", wanted, up_to=seq, assets=asking.within):
+        is_ours = is_word(rows["batch"], asking.tags) & _is_within(rows, asking.within)
+        ours = rows.filter(pa.array(is_ours))
         if ours.num_rows:
             parts.append(
                 (
@@ -137,7 +177,7 @@ def _answers(
                     people.of(ours["annotator"]),
                     batch_codes.of(ours["batch"]),
                     # an answer of which no time is told was given by when we learned of it
-                    _weeks(ours["answered_at"], when[np.asarray(ours["seq"])]),
+                    _times(ours["answered_at"], asking.when[np.asarray(ours["seq"])]),
                     is_word(ours["presence"], _ANSWERED),
                     is_word(ours["presence"], [Presence.EMPTY]),
                 )
@@ -145,17 +185,18 @@ def _answers(
     if not parts:
         nothing = np.zeros(0, np.int64)
         return Answers(nothing, nothing, nothing, nothing, nothing.astype(bool))
-    asset, person, batch, week, answered, is_empty = (
+    asset, person, batch, time, answered, is_empty = (
         np.concatenate(part) for part in zip(*parts, strict=True)
     )
+    low, high = asking.span
     newest = state.newest(asset, person, batch)
-    newest = newest[answered[newest]]
-    asset, person, batch, week, is_empty = (
-        column[newest] for column in (asset, person, batch, week, is_empty)
+    newest = newest[answered[newest] & (time[newest] >= low) & (time[newest] < high)]
+    asset, person, batch, time, is_empty = (
+        column[newest] for column in (asset, person, batch, time, is_empty)
     )
-    image = asset * n_scopes + scope_of[batch]
+    image = asking.image(asset, batch)
     order = np.lexsort((batch, person, image))
-    return Answers(image[order], person[order], batch[order], week[order], is_empty[order])
+    return Answers(image[order], person[order], batch[order], _weeks(time[order]), is_empty[order])
 
 
 def _kept(answers: Answers, least_people: int, *, is_repeated: bool) -> np.ndarray:
@@ -180,13 +221,11 @@ def _is_within(rows: pa.RecordBatch, within: np.ndarray | None) -> np.ndarray:
 def _labels(
     ledger: Ledger,
     seq: int,
-    within: np.ndarray | None,
-    tags: list[str],
+    asking: _Asking,
     answers: Answers,
-    scope_of: np.ndarray,
     people: _Codes,
 ) -> tuple[Labels, Words]:
-    n_scopes = int(scope_of.max(initial=0)) + 1
+    tags, within = asking.tags, asking.within
     is_opinion = _own_last(ledger, seq, within)
     codes = {n: _Codes() for n in ("class", "kind", "schema", "attributes")}
     codes |= {"annotator": people, "batch": _Codes(tags)}
@@ -197,13 +236,15 @@ def _labels(
         mask = is_opinion[np.asarray(rows["revision"])] & is_word(rows["batch"], tags)
         rows = rows.filter(pa.array(mask & _is_within(rows, within)))
         part = {name: of.of(rows[name]) for name, of in codes.items()}
-        part["image"] = np.asarray(rows["asset"]) * n_scopes + scope_of[part["batch"]]
+        part["image"] = asking.image(np.asarray(rows["asset"]), part["batch"])
         seat = _seat(answers, part["image"], part["annotator"], part["batch"])
         here = np.flatnonzero(seat >= 0)
         part = {name: values[here] for name, values in part.items()}
         rows = rows.take(pa.array(here))
         part |= {n: np.asarray(rows[n]) for n in ("annotation", "revision")}
-        part["week"] = _weeks(rows["labelled_at"], answers.week[seat[here]])
+        told = _weeks(_times(rows["labelled_at"], np.full(len(here), 0)))
+        is_told = np.asarray(rows["labelled_at"].is_valid())
+        part["week"] = np.where(is_told, told, answers.week[seat[here]])
         part["box"] = np.stack(
             [np.asarray(rows[name].fill_null(float("nan"))) for name in columns.BOX], axis=1
         )

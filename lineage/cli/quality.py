@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lineage.cli import report
+from lineage.cli import disagreement, report
 from lineage.cli.choice import (
     Annotators,
     AsOf,
@@ -20,8 +20,6 @@ from lineage.cli.choice import (
     choice,
 )
 from lineage.cli.session import session_of
-
-_PEOPLE = ("a", "b", "annotator")
 
 
 def register(app: typer.Typer) -> None:
@@ -61,13 +59,12 @@ def agreement(
 
 
 def _named(value: object, names: Mapping[str, str]) -> object:
-    """Return rows in which people have the names to show."""
-    if not isinstance(value, list):
-        return value
-    return [
-        {key: names.get(str(item), item) if key in _PEOPLE else item for key, item in row.items()}
-        for row in value
-    ]
+    """Return a value in which people have the names to show."""
+    if isinstance(value, Mapping):
+        return {key: _named(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_named(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _tell(told: Mapping[str, object]) -> None:
@@ -98,40 +95,7 @@ def _tell(told: Mapping[str, object]) -> None:
         report.line("taken for one another, most often first")
         rows = [(row["class"], row["as_class"] or "nothing", row["n"]) for row in confusion[:10]]
         report.table(("class", "as", "n"), rows)
-    disputes = told["disputes"]
-    if isinstance(disputes, list):
-        _tell_disputes([row for row in disputes if row["verdict"] or row["camps"]])
-
-
-def _tell_disputes(rows: Sequence[Mapping[str, object]]) -> None:
-    """Say of each dispute with evidence what it is and what to do next."""
-    if not rows:
-        return
-    report.line()
-    report.line("the disagreements themselves")
-    report.table(
-        ("class", "against", "objects", "fresh agree", "habit", "p", "verdict"),
-        [
-            (
-                row["class"] or "nothing",
-                row["as_class"] or "nothing",
-                row["n"],
-                row["a_fresh"],
-                row["s"],
-                row["p"],
-                str(row["verdict"] or "-").replace("_", " "),
-            )
-            for row in rows[:10]
-        ],
-    )
-    for row in rows[:10]:
-        one, other = row["class"] or "nothing", row["as_class"] or "nothing"
-        report.line(f"{one} against {other}: {row['advice']}")
-        camps = row["camps"]
-        if isinstance(camps, list) and camps:
-            told = ("; ".join(f"{name}: {', '.join(camp)}" for name, camp in
-                    zip((one, other), camps, strict=True)))  # fmt: skip
-            report.line(f"  who leans where: {told}")
+    disagreement.tell(told)
 
 
 _TABLES: Sequence[tuple[str, str, tuple[str, ...]]] = (

@@ -253,7 +253,7 @@ def test_a_definition_read_in_two_ways_is_called_that_with_its_camps(
     assert isinstance(camps, list)
     assert [{names[person][-1] for person in camp} for camp in camps] == [{"1", "2"}, {"3", "4"}]
     told = run(project.root, "agreement")
-    assert "rewrite the guideline" in told.out
+    assert "rewrite its guideline" in told.out
     assert "label-studio:1" in told.out
 
 
