@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lineage"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-VOCABULARY = {"terms", "columns", "identity", "errors", "progress", "__init__"}
+VOCABULARY = {"terms", "rows", "columns", "identity", "errors", "progress", "__init__"}
 SCHEMAS = {"labelschema", "labelcheck", "schemainfer", "schemamap"}
 BOUNDARIES = {*SCHEMAS, "settings", "segments", "store", "vcs", "formats"}
 LAYERS = {

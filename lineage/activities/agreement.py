@@ -130,7 +130,7 @@ class Counted:
 
     counts: Counts | None
     outcomes: Mapping[str, int]
-    disputes: Disputes
+    disputes: Disputes | None
     splits: Splits | None
     extents: Extents
 
@@ -142,7 +142,9 @@ def counted(opinions: Opinions, threshold: Threshold, axes: Axes) -> Counted:
     for block in opinions.blocks():
         found = gather.gathered(block, threshold)
         parts.append(counts_of(block, found, threshold, axes))
-        disputed.append(disagreements.disputes_of(found.said, len(words.annotators)))
+        disputed.append(
+            disagreements.disputes_of(found.said, len(words.annotators), len(words.classes))
+        )
         split.append(splits.splits_of(found, words, axes.tags_of, len(axes.tags)))
         drawn.append(extents.extents_of(found, words))
         four += _outcomes(block, threshold)

@@ -6,16 +6,20 @@ Counts of every pair of values that stood against each other on a unit, a class 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
 from lineage.activities.opinions import Words
 from lineage.activities.tellings import number
-from lineage.calc import conventions, disputes
+from lineage.calc import conventions, disputes, sides
 from lineage.calc.comparisons import Said
-from lineage.calc.disputes import DisputeVerdict, FreshTally, SideTally
+from lineage.calc.disputes import Direction, DisputeVerdict, Fresh
+from lineage.calc.geometry import pairs_inside, pairs_within
+from lineage.calc.sides import Sides
+from lineage.calc.sums import Sums
 
 Row = dict[str, object]
 MOST_PAIRS = 50
@@ -29,75 +33,115 @@ _ADVICE: Mapping[DisputeVerdict | None, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Dispute:
-    """What stands behind one pair of values; ``a + b`` is that of both blocks.
+class Disputes:
+    """What stands behind every pair of values; ``a + b`` is that of both blocks.
 
     Parameters
     ----------
-    n
-        Units on which somebody said the one and somebody the other.
-    fresh, sides
-        See `lineage.calc.disputes`.
+    width
+        A dispute is ``one * width + other``: the two values, the smaller first.
+    sides
+        Who takes which; its units are those on which somebody said the one and somebody the other.
+    fresh
+        By dispute, see `sides.fresh_sums`.
     """
 
+    width: int
+    sides: Sides
+    fresh: Sums
+
+    def __add__(self, other: Disputes) -> Disputes:
+        return Disputes(self.width, self.sides + other.sides, self.fresh + other.fresh)
+
+    def judged(self, most: int | None = None) -> list[Judged]:
+        """Return every pair of values with what kind of dispute it is, the most disputed first."""
+        units = self.sides.units
+        order = np.lexsort((units.key, -units.value[:, 0]))[:most]
+        return [self._judged(at) for at in units.key[order].tolist()]
+
+    def _judged(self, at: int) -> Judged:
+        fresh = disputes.from_tally(sides.fresh_of(self.fresh, at))
+        people, side = self.sides.direction(at)
+        return Judged(
+            pair=(at // self.width, at % self.width),
+            n=self.sides.n_units(at),
+            fresh=fresh,
+            people=people,
+            side=side,
+            verdict=disputes.verdict(fresh.a_fresh, side.s, side.p),
+            is_habit=bool(side.s > disputes.HABIT_LEAST and side.p < disputes.P_MOST),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A pair of values that stood against each other.
+
+    Parameters
+    ----------
+    pair
+        Their codes; the number of classes for "drew nothing".
+    n
+        Units on which somebody said the one and somebody the other.
+    fresh
+        What fresh opinions say.
+    people, side
+        Who took part, and whether they take sides by habit.
+    verdict
+        What kind of dispute it is; None without evidence.
+    is_habit
+        Whether people take sides by habit.
+    """
+
+    pair: tuple[int, int]
     n: int
-    fresh: FreshTally
-    sides: SideTally
-
-    def __add__(self, other: Dispute) -> Dispute:
-        return Dispute(self.n + other.n, self.fresh + other.fresh, self.sides + other.sides)
-
-
-Disputes = Mapping[tuple[int, int], Dispute]
+    fresh: Fresh
+    people: np.ndarray
+    side: Direction
+    verdict: DisputeVerdict | None
+    is_habit: bool
 
 
-def disputes_of(said: Said, n_annotators: int) -> Disputes:
+def disputes_of(said: Said, n_annotators: int, n_classes: int) -> Disputes:
     """Count a block's disputes.
 
     Parameters
     ----------
     said
         Its opinions.
-    n_annotators
-        How many annotators there are.
+    n_annotators, n_classes
+        How many there are.
     """
-    width = int(said.value.max(initial=0)) + 1
-    cells = np.stack(np.divmod(np.unique(said.unit * np.int64(width) + said.value), width), axis=1)
-    units, n_values = np.unique(cells[:, 0], return_counts=True)
-    disputed = units[n_values > 1]
-    rows = np.flatnonzero(np.isin(said.unit, disputed))
-    unit, person, value = said.unit[rows], said.annotator[rows], said.value[rows]
-    of_pair: dict[tuple[int, int], list[int]] = {}
-    cells = cells[np.isin(cells[:, 0], disputed)]
-    starts = np.flatnonzero(np.diff(cells[:, 0], prepend=-1))
-    # disputed units are few beside all, and most hold two values
-    for group in np.split(cells, starts[1:]) if len(cells) else []:
-        values = group[:, 1].tolist()
-        for at, one in enumerate(values):
-            for other in values[at + 1 :]:
-                of_pair.setdefault((one, other), []).append(int(group[0, 0]))
-    found = {}
-    for (one, other), among in of_pair.items():
-        own = np.isin(unit, among) & ((value == one) | (value == other))
-        is_first = value[own] == one
-        found[one, other] = Dispute(
-            n=len(among),
-            fresh=disputes.fresh_tally(unit[own], is_first.astype(np.int64), 2),
-            sides=disputes.side_tally(unit[own], person[own], is_first, n_annotators),
-        )
-    return found
+    width = n_classes + 1
+    cells, n = np.unique(said.unit * np.int64(width) + said.value, return_counts=True)
+    unit, value = np.divmod(cells, width)
+    a, b = pairs_inside(unit)
+    dispute = value[a] * width + value[b]
+    fresh = disputes.fresh_pair(n[a].astype(float), n[b].astype(float))
+    row, opinion = pairs_within(unit[a], said.unit)
+    spoken = said.value[opinion]
+    is_side = (spoken == value[a][row]) | (spoken == value[b][row])
+    row, opinion, spoken = row[is_side], opinion[is_side], spoken[is_side]
+    return Disputes(
+        width,
+        sides.sides(
+            dispute[row],
+            said.unit[opinion],
+            said.annotator[opinion],
+            spoken == value[a][row],
+            n_annotators,
+        ),
+        sides.fresh_sums(dispute, *fresh),
+    )
 
 
-def together(parts: Iterable[Disputes]) -> Disputes:
-    """Return the disputes of all blocks."""
-    total: dict[tuple[int, int], Dispute] = {}
-    for part in parts:
-        for pair, dispute in part.items():
-            total[pair] = total[pair] + dispute if pair in total else dispute
-    return total
+def together(parts: Iterable[Disputes]) -> Disputes | None:
+    """Return the disputes of all blocks, None where there are none."""
+    told = list(parts)
+    return reduce(lambda a, b: a + b, told) if told else None
 
 
-def rows_of(found: Disputes, words: Words) -> list[Row]:
+def rows_of(found: Disputes | None, words: Words) -> list[Row]:
     """Return a row for each pair of values, the most disputed first; at most `MOST_PAIRS`.
 
     Returns
@@ -106,33 +150,29 @@ def rows_of(found: Disputes, words: Words) -> list[Row]:
         ``class, as_class`` (None: drew nothing), ``n, a_fresh, a_fresh_lo, a_fresh_hi, s, p, verdict,
         camps`` (people by the side they lean to, where they do so by habit), ``advice``.
     """
+    if found is None:
+        return []
     names = [*words.classes, None]
-    order = sorted(found, key=lambda pair: (-found[pair].n, pair))
-    return [_row(found[pair], names[pair[0]], names[pair[1]], words) for pair in order[:MOST_PAIRS]]
+    return [_row(one, names, words) for one in found.judged(MOST_PAIRS)]
 
 
-def _row(dispute: Dispute, one: str | None, other: str | None, words: Words) -> Row:
-    fresh = disputes.from_tally(dispute.fresh)
-    side = disputes.direction(dispute.sides)
-    verdict = disputes.verdict(fresh.a_fresh, side.s, side.p)
-    is_habit = side.s > disputes.HABIT_LEAST and side.p < disputes.P_MOST
+def _row(found: Judged, names: Sequence[str | None], words: Words) -> Row:
+    fresh, side, verdict = found.fresh, found.side, found.verdict
     return {
-        "class": one,
-        "as_class": other,
-        "n": dispute.n,
+        "class": names[found.pair[0]],
+        "as_class": names[found.pair[1]],
+        "n": found.n,
         "a_fresh": number(fresh.a_fresh),
         "a_fresh_lo": number(fresh.lo),
         "a_fresh_hi": number(fresh.hi),
         "s": number(side.s),
         "p": number(side.p) if side.df else None,
         "verdict": None if verdict is None else verdict.value,
-        "camps": _camps(side.lean, words) if is_habit else [],
+        "camps": _camps(found.people, side.lean, words) if found.is_habit else [],
         "advice": _ADVICE[verdict],
     }
 
 
-def _camps(lean: np.ndarray, words: Words) -> list[list[str]]:
+def _camps(people: np.ndarray, lean: np.ndarray, words: Words) -> list[list[str]]:
     camp = conventions.two_camps(lean)
-    return [
-        [words.annotators[at] for at in np.flatnonzero(camp == side).tolist()] for side in (0, 1)
-    ]
+    return [[words.annotators[at] for at in people[camp == side].tolist()] for side in (0, 1)]

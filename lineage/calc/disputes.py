@@ -111,6 +111,32 @@ def fresh_tally(unit: np.ndarray, class_: np.ndarray, n_classes: int) -> FreshTa
     )
 
 
+def fresh_pair(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what units add to `FreshTally` where only two classes are at issue.
+
+    Parameters
+    ----------
+    one, other
+        ndarrays of float64, shape (n_units,): opinions for the one and for the other.
+
+    Returns
+    -------
+    tuple of ndarray of float64, shape (n_units,)
+        ``agreed`` and ``disputed``; 0 below four opinions.
+    """
+    m = one + other
+    pairs = one * (one - 1), other * (other - 1)
+    others = (m - 2) * (m - 3)
+    has_four = m >= 4
+    scale = np.where(has_four, m * (m - 1) * others, 1.0)
+    agreed = sum(
+        own * (others - pairs[0] - pairs[1] + own - (n - 2) * (n - 3))
+        for own, n in zip(pairs, (one, other), strict=True)
+    )
+    disputed = (m * (m - 1) - pairs[0] - pairs[1]) * others
+    return np.where(has_four, agreed / scale, 0.0), np.where(has_four, disputed / scale, 0.0)
+
+
 def from_tally(t: FreshTally) -> Fresh:
     """Return fresh agreement by the U-statistic, NaN where no unit was disputed."""
     if t.disputed <= 0:
