@@ -1,4 +1,4 @@
-"""The tools' files: Label Studio JSON week by week, CVAT XML week by week and person by person.
+"""The tools' files: Label Studio JSON week by week, CVAT XML week by week and person by person; and the gold.
 
 Written as text while the blocks go by, the way the tools write them; a label
 costs a few microseconds, and nothing is held.
@@ -15,12 +15,14 @@ from typing import TextIO
 
 import numpy as np
 
-from lineage.simulate.people import Work
+from lineage.simulate.people import Work, week_of
 from lineage.simulate.scenes import OCCLUSIONS, asset_name
-from lineage.simulate.settings import CLASSES, CVAT_CREW, PEOPLE, WorldSettings
+from lineage.simulate.settings import CLASSES, CVAT_CREW, EXPERT, PEOPLE, WorldSettings
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 FILE_IMAGES = 50_000
+_LABEL_STUDIO = "label_studio"
+_NO_WEEK = 1_000_000
 _ASKED_OCCLUSION = frozenset({CLASSES.index("pedestrian"), CLASSES.index("wheelchair_user")})
 
 
@@ -52,88 +54,103 @@ class Exports:
 
     def append(self, work: Work) -> None:
         """Write a block's work."""
-        ends = np.searchsorted(work.row, np.arange(len(work.image) + 1))
+        ends = _ends(work)
+        own_week = week_of(self.settings, work.image).tolist()
+        in_cvat = work.annotator >= len(PEOPLE) - len(CVAT_CREW)
+        kept = np.stack([work.image, work.week, in_cvat])
         is_first = np.ones(len(work.image), bool)
-        is_first[1:] = work.image[1:] != work.image[:-1]
+        is_first[1:] = (kept[:, 1:] != kept[:, :-1]).any(axis=0)
         starts = np.append(np.flatnonzero(is_first), len(work.image))
         rounded = np.round(work.box, 2).tolist()
         for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-            if work.annotator[start] < len(PEOPLE) - len(CVAT_CREW):
-                self._task(work, range(start, stop), ends)
-            else:
+            self._finish(before=own_week[start])
+            if in_cvat[start]:
                 for at in range(start, stop):
                     self._cvat_image(work, at, ends, rounded)
+            else:
+                # an image that comes back is another task of its project
+                is_repeat = int(work.week[start]) > own_week[start]
+                task = int(work.image[start]) + 1 + is_repeat * self.settings.n_images
+                self._task(work, range(start, stop), ends, task, _LABEL_STUDIO)
+        self.n_labels += len(work.row)
+
+    def append_gold(self, work: Work) -> None:
+        """Write what the expert labelled in a block."""
+        ends = _ends(work)
+        for at in range(len(work.image)):
+            self._task(work, range(at, at + 1), ends, int(work.image[at]) + 1, EXPERT)
         self.n_labels += len(work.row)
 
     def close(self) -> None:
         """Finish every file."""
-        for (_, kind), entry in self._open.items():
-            entry.file.write("\n]\n" if kind == "label_studio" else "</annotations>\n")
-            entry.file.close()
-        self._open.clear()
+        self._finish(before=_NO_WEEK + 1)
+
+    def _finish(self, *, before: int) -> None:
+        """Finish the files of weeks that no image is left for; repeats open later ones early."""
+        for key in [key for key in self._open if key[0] < before]:
+            self._finish_one(key)
+
+    def _finish_one(self, key: tuple[int, str]) -> None:
+        entry = self._open.pop(key)
+        entry.file.write("\n]\n" if key[1] in (_LABEL_STUDIO, EXPERT) else "</annotations>\n")
+        entry.file.close()
 
     def _sink(self, week: int, name: str) -> _Open:
-        for stale in [key for key in self._open if key[0] < week]:
-            entry = self._open.pop(stale)
-            entry.file.write("\n]\n" if stale[1] == "label_studio" else "</annotations>\n")
-            entry.file.close()
         key = (week, name)
         if key in self._open and self._open[key].n_images >= FILE_IMAGES:
-            entry = self._open.pop(key)
-            entry.file.write("\n]\n" if name == "label_studio" else "</annotations>\n")
-            entry.file.close()
+            self._finish_one(key)
         if key not in self._open:
             self._open[key] = self._begin(week, name)
         self._open[key].n_images += 1
         return self._open[key]
 
     def _begin(self, week: int, name: str) -> _Open:
-        folder, stem, ending = (
-            ("label_studio", f"w{week + 1:02d}", "json")
-            if name == "label_studio"
-            else ("cvat", f"w{week + 1:02d}-{name}", "xml")
-        )
+        folder, stem, ending = {
+            _LABEL_STUDIO: (_LABEL_STUDIO, f"w{week + 1:02d}", "json"),
+            EXPERT: ("gold", "gold", "json"),
+        }.get(name, ("cvat", f"w{week + 1:02d}-{name}", "xml"))
         part = sum(p.stem.split(".")[0] == stem and p.parent.name == folder for p in self.paths)
         path = self.out / folder / (f"{stem}.{part + 1}.{ending}" if part else f"{stem}.{ending}")
         path.parent.mkdir(parents=True, exist_ok=True)
         self.paths.append(path)
         file = path.open("w", encoding="utf-8", newline="\n")
-        if name != "label_studio":
+        if ending == "xml":
             file.write(_cvat_head(week, name))
         return _Open(file)
 
-    def _task(self, work: Work, rows: range, ends: np.ndarray) -> None:
+    def _task(self, work: Work, rows: range, ends: np.ndarray, task: int, kind: str) -> None:
         image, week = int(work.image[rows.start]), int(work.week[rows.start])
-        sink = self._sink(week, "label_studio")
+        sink = self._sink(_NO_WEEK if kind == EXPERT else week, kind)
         name = asset_name(self.settings, image)
-        annotations = ",".join(self._annotation(work, at, ends, image) for at in rows)
+        annotations = ",".join(self._annotation(work, at, ends, task) for at in rows)
         n_skipped = int(work.is_skipped[rows.start : rows.stop].sum())
         created = _text(START + timedelta(weeks=week))
         predictions = "[]" if image % 40 else f"[{900_000 + image}]"
         sink.file.write(
             ("[\n" if sink.n_images == 1 else ",\n")
-            + f'{{"id":{image + 1},"annotations":[{annotations}],"drafts":[],"predictions":{predictions},'
+            + f'{{"id":{task},"annotations":[{annotations}],"drafts":[],"predictions":{predictions},'
             f'"data":{{"image":"/data/local-files/?d={name}"}},"meta":{{}},"created_at":"{created}",'
-            f'"updated_at":"{created}","inner_id":{image + 1},"total_annotations":{len(rows) - n_skipped},'
+            f'"updated_at":"{created}","inner_id":{task},"total_annotations":{len(rows) - n_skipped},'
             f'"cancelled_annotations":{n_skipped},"total_predictions":{0 if image % 40 else 1},'
             f'"comment_count":0,"project":{week + 1},"comment_authors":[]}}'
         )
 
-    def _annotation(self, work: Work, at: int, ends: np.ndarray, image: int) -> str:
+    def _annotation(self, work: Work, at: int, ends: np.ndarray, task: int) -> str:
         self._n_annotations += 1
         person = int(work.annotator[at])
-        name = PEOPLE[person]
+        is_gold = person == len(PEOPLE)
+        name, crew = (EXPERT, "team") if is_gold else (PEOPLE[person], "crew-a")
         when = START + timedelta(seconds=float(work.at_s[at]))
         is_skipped = bool(work.is_skipped[at])
         regions = ",".join(self._regions(work, int(ends[at]), int(ends[at + 1])))
-        unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{self.settings.seed}/{image}/{name}")
+        unique = uuid.uuid5(uuid.NAMESPACE_OID, f"{self.settings.seed}/{task - 1}/{name}")
         return (
-            f'{{"id":{self._n_annotations},"completed_by":{{"id":{person + 1},"email":"{name}@crew-a.example",'
+            f'{{"id":{self._n_annotations},"completed_by":{{"id":{person + 1},"email":"{name}@{crew}.example",'
             f'"first_name":"{name.title()}","last_name":""}},"result":[{regions}],'
-            f'"was_cancelled":{str(is_skipped).lower()},"ground_truth":false,"created_at":"{_text(when)}",'
+            f'"was_cancelled":{str(is_skipped).lower()},"ground_truth":{str(is_gold).lower()},"created_at":"{_text(when)}",'
             f'"updated_at":"{_text(when)}","draft_created_at":null,"lead_time":{work.lead_time_s[at]:.3f},'
             f'"prediction":{{}},"result_count":{int(ends[at + 1] - ends[at])},"unique_id":"{unique}",'
-            f'"import_id":null,"last_action":null,"bulk_created":false,"task":{image + 1},'
+            f'"import_id":null,"last_action":null,"bulk_created":false,"task":{task},'
             f'"project":{int(work.week[at]) + 1},"updated_by":{person + 1},"parent_prediction":null,'
             f'"parent_annotation":null,"last_created_by":null}}'
         )
@@ -183,12 +200,19 @@ class Exports:
         sink.file.write("".join(lines))
 
 
+def _ends(work: Work) -> np.ndarray:
+    found: np.ndarray = np.searchsorted(work.row, np.arange(len(work.image) + 1))
+    return found
+
+
 def _text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _cvat_head(week: int, name: str) -> str:
-    updated = (START + timedelta(weeks=week, days=5)).isoformat(sep=" ")
+    created, updated = (
+        (START + timedelta(weeks=week, days=days)).isoformat(sep=" ") for days in (0, 5)
+    )
     asked = (
         "<attribute><name>occluded</name><mutable>False</mutable><input_type>select</input_type>"
         "<default_value>none</default_value><values>none\npartially\nheavily</values></attribute>"
@@ -202,7 +226,7 @@ def _cvat_head(week: int, name: str) -> str:
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n  <meta>\n    <job>'
         f"<id>{number}</id><size>0</size><mode>annotation</mode><overlap>0</overlap><bugtracker></bugtracker>"
-        f"<created>{updated}</created><updated>{updated}</updated><subset>default</subset>"
+        f"<created>{created}</created><updated>{updated}</updated><subset>default</subset>"
         f"<assignee><username>{name}</username><email>{name}@crew-b.example</email></assignee>"
         f"<labels>{labels}</labels></job>\n    <dumped>{updated}</dumped>\n  </meta>\n"
     )

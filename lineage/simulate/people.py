@@ -29,7 +29,7 @@ class Work:
     Parameters
     ----------
     image, annotator, week
-        ndarrays of int64, shape (m,): one entry an assignment, in order of image.
+        ndarrays of int64, shape (m,): one entry an assignment, in order of image, week and crew.
     at_s, lead_time_s
         ndarrays of float64, shape (m,): seconds after the world's start, and spent.
     is_skipped
@@ -68,8 +68,7 @@ def work(settings: WorldSettings, block: int, found: Objects) -> Work:
     rng = generator(settings, 1, block)
     first = block * scenes.BLOCK_IMAGES
     images = np.arange(first, min(first + scenes.BLOCK_IMAGES, settings.n_images))
-    image, annotator = _assigned(settings, rng, images)
-    week = image * settings.n_weeks // settings.n_images
+    image, annotator, week = _assigned(settings, rng, images)
     m = len(image)
     hurried = _is_hurried(settings, annotator, week)
     lead = rng.lognormal(3.4, 0.5, m) * np.where(hurried, 0.25, 1.0)
@@ -81,18 +80,86 @@ def work(settings: WorldSettings, block: int, found: Objects) -> Work:
     return _labels(settings, rng, found, (image, annotator, week, at, lead, is_skipped), row, truth)
 
 
+def week_of(settings: WorldSettings, image: np.ndarray) -> np.ndarray:
+    """Return the week in which images come first."""
+    return image * settings.n_weeks // settings.n_images
+
+
+def is_gold(settings: WorldSettings, image: np.ndarray) -> np.ndarray:
+    """Tell which images the expert labels: evenly spread, so that every week has its own."""
+    share = settings.gold_fraction
+    found: np.ndarray = np.floor((image + 1) * share) > np.floor(image * share)
+    return found
+
+
+def gold(settings: WorldSettings, block: int, found: Objects) -> Work:
+    """Let the expert label a block's gold images: what is there, by its visible part, before the first week.
+
+    The expert's code is the one after the last annotator's.
+    """
+    first = block * scenes.BLOCK_IMAGES
+    images = np.arange(first, min(first + scenes.BLOCK_IMAGES, settings.n_images))
+    image = images[is_gold(settings, images)]
+    m = len(image)
+    row, truth = _pairs(image, found.image)
+    return Work(
+        image=image,
+        annotator=np.full(m, len(PEOPLE)),
+        week=np.zeros(m, np.int64),
+        at_s=np.full(m, -3.0 * 86_400),
+        lead_time_s=np.full(m, 120.0),
+        is_skipped=np.zeros(m, bool),
+        row=row,
+        truth=truth,
+        class_code=found.class_code[truth],
+        occlusion=found.occlusion[truth],
+        box=found.visible[truth],
+        fault=np.full(len(row), -1, np.int8),
+        n_skipped_by_fault=0,
+    )
+
+
 def _assigned(
     settings: WorldSettings, rng: np.random.Generator, images: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     scene = scenes.scene_of(settings, images)
-    crew = (scene % 2) * 4
-    member = (scene * 2_654_435_761 // 2) % 4
-    second = rng.random(len(images)) < settings.overlap_fraction
-    other = (member + rng.integers(1, 4, len(images))) % 4
-    image = np.concatenate([images, images[second]])
-    annotator = np.concatenate([crew + member, (crew + other)[second]])
-    order = np.argsort(image, kind="stable")
-    return image[order], annotator[order]
+    crew = scene % 2
+    first = crew * 4 + (scene * 2_654_435_761 // 2) % 4
+    is_asked = np.zeros((len(images), len(PEOPLE)), bool)
+    is_asked[np.arange(len(images)), first] = True
+    overlaps = np.flatnonzero(rng.random(len(images)) < settings.overlap_fraction)
+    is_asked[overlaps] |= _further(settings, rng, crew[overlaps], first[overlaps])
+    gold = is_gold(settings, images)
+    is_asked[gold] = True
+    at, annotator = np.nonzero(is_asked)
+    week = week_of(settings, images)
+    comes_back = (rng.random(len(images)) < settings.repeat_fraction) & ~gold
+    later = week + rng.integers(1, 3, len(images))
+    again = np.flatnonzero(comes_back & (later < settings.n_weeks))
+    image = np.concatenate([images[at], images[again]])
+    annotator = np.concatenate([annotator, first[again]])
+    when = np.concatenate([week[at], later[again]])
+    order = np.lexsort((annotator, when, image))
+    return image[order], annotator[order], when[order]
+
+
+def _further(
+    settings: WorldSettings, rng: np.random.Generator, crew: np.ndarray, first: np.ndarray
+) -> np.ndarray:
+    """Choose who else labels images, as bool of shape (n, number of people)."""
+    n, n_further = len(crew), settings.opinions_per_overlap - 1
+    n_cross = (rng.random((n, n_further)) < settings.cross_overlap_fraction).sum(axis=1)
+    # a crew has three others to give, the other crew four
+    n_cross = np.clip(n_cross, n_further - 3, 4)
+    lot = rng.random((n, len(PEOPLE)))
+    lot[np.arange(n), first] = np.inf
+    chosen = np.zeros(lot.shape, bool)
+    for side in (0, 1):
+        people = slice(4 * side, 4 * side + 4)
+        rank = np.argsort(np.argsort(lot[:, people], axis=1), axis=1)
+        wanted = np.where(crew == side, n_further - n_cross, n_cross)
+        chosen[:, people] = rank < wanted[:, None]
+    return chosen
 
 
 def _pairs(image: np.ndarray, of_objects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

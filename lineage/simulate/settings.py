@@ -22,12 +22,21 @@ SHARES = (0.40, 0.25, 0.10, 0.08, 0.05, 0.09, 0.027, 0.003)
 LABEL_STUDIO_CREW = ("alice", "bruno", "chen", "dalia")
 CVAT_CREW = ("erin", "femi", "goran", "hana")
 PEOPLE = (*LABEL_STUDIO_CREW, *CVAT_CREW)
+EXPERT = "gold"
 WAYS = ("visible_part", "full_extent", "skip", "as_cyclist")
 FAULTS: Mapping[str, frozenset[str]] = {
     "definition_split": frozenset({"kind", "class", "edge_case", "from_week", "annotators"}),
     "hurried": frozenset({"kind", "annotator", "from_week"}),
     "wrong_schema": frozenset({"kind", "batch", "schema"}),
 }
+
+
+_FRACTIONS = (
+    "overlap_fraction",
+    "cross_overlap_fraction",
+    "repeat_fraction",
+    "gold_fraction",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,15 @@ class WorldSettings:
     n_weeks
         The work is spread over.
     overlap_fraction
-        Of the images, labelled blindly by a second annotator.
+        Of the images, labelled blindly by further annotators.
+    opinions_per_overlap
+        Annotators of such an image, the first among them: 2 to 8.
+    cross_overlap_fraction
+        Of the further annotators, those who are of the other crew and work in its tool.
+    repeat_fraction
+        Of the images, those that come back to their first annotator in a later week.
+    gold_fraction
+        Of the images, those that an expert labels by the guideline, and that everybody is given.
     draw_pixels
         Whether to draw the images.
     faults
@@ -62,6 +79,10 @@ class WorldSettings:
     height: int = 192
     n_weeks: int = 8
     overlap_fraction: float = 0.10
+    opinions_per_overlap: int = 2
+    cross_overlap_fraction: float = 0.5
+    repeat_fraction: float = 0.02
+    gold_fraction: float = 0.01
     draw_pixels: bool = True
     faults: tuple[Mapping[str, object], ...] = ()
 
@@ -100,10 +121,15 @@ def from_params(params: Mapping[str, object]) -> WorldSettings:
         raise BadInput(
             "simulate-params", "a world needs an image, a week, and a scene to put it in"
         )
-    if not 0 <= settings.overlap_fraction <= 1:
+    for name in _FRACTIONS:
+        value = getattr(settings, name)
+        if not 0 <= value <= 1:
+            raise BadInput("simulate-params", f"{name}: {value:g}, expected a fraction in [0, 1]")
+    if settings.opinions_per_overlap not in range(2, len(PEOPLE) + 1):
         raise BadInput(
             "simulate-params",
-            f"overlap_fraction: {settings.overlap_fraction:g}, expected a fraction in [0, 1]",
+            f"opinions_per_overlap: {settings.opinions_per_overlap!r}, expected a whole number from 2 "
+            f"to {len(PEOPLE)}",
         )
     return settings
 

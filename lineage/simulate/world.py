@@ -35,7 +35,7 @@ def simulate(
     Parameters
     ----------
     out
-        Directory for ``images/``, ``label_studio/`` and ``cvat/``; none of the three may hold another world.
+        Directory for ``images/``, ``label_studio/``, ``cvat/`` and ``gold/``; none may hold another world.
     settings
         The world.
     truth
@@ -47,7 +47,7 @@ def simulate(
     Refused
         ``world-exists``: ``out`` holds a world already.
     """
-    folders = ("images", "label_studio", "cvat")
+    folders = ("images", "label_studio", "cvat", "gold")
     standing = [name for name in folders if (out / name).exists()]
     if standing:
         raise Refused(
@@ -65,6 +65,7 @@ def simulate(
         found = scenes.objects(settings, block)
         done = people.work(settings, block, found)
         exports.append(done)
+        exports.append_gold(people.gold(settings, block, found))
         if settings.draw_pixels:
             draw.draw(out, settings, found)
         n_touched.update(done.fault[done.fault >= 0].tolist())

@@ -31,10 +31,10 @@ _UNREACHABLE = (
 
 def judged(peer: str, judge: str, *words: str) -> Any:
     """Run a judge in its peer's environment and return the JSON that it prints last."""
-    python = _environment(peer)
+    python = environment(peer)
     home = python.parent.parent / "home"
     home.mkdir(exist_ok=True)
-    environment = {
+    variables = {
         "PATH": os.environ["PATH"],
         "LC_ALL": "C.UTF-8",
         # peers leave settings and caches in the home directory, and one would look for news
@@ -45,7 +45,7 @@ def judged(peer: str, judge: str, *words: str) -> Any:
     }
     done = subprocess.run(
         [str(python), str(_JUDGES / f"{judge}.py"), *words],
-        env=environment,
+        env=variables,
         capture_output=True,
         text=True,
     )
@@ -53,7 +53,7 @@ def judged(peer: str, judge: str, *words: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _environment(peer: str) -> Path:
+def environment(peer: str) -> Path:
     """Return the interpreter of a peer's environment, made where it is missing."""
     pins = _PINS / f"{peer}.txt"
     key = hashlib.sha256(pins.read_bytes() + sys.version.encode()).hexdigest()[:12]
