@@ -23,6 +23,9 @@ from lineage.calc.sums import Sums
 
 Row = dict[str, object]
 MOST_PAIRS = 50
+LEAST_DISPUTED = 10
+"""Units that two values need to stand against each other on before it is said of what kind that is."""
+
 _ADVICE: Mapping[DisputeVerdict | None, str] = {
     DisputeVerdict.SLIPS: "slips: consensus or a second look settles them",
     DisputeVerdict.BIASED_MINORITY: "a minority reads it its own way: retrain them",
@@ -62,13 +65,14 @@ class Disputes:
     def _judged(self, at: int) -> Judged:
         fresh = disputes.from_tally(sides.fresh_of(self.fresh, at))
         people, side = self.sides.direction(at)
+        is_enough = self.sides.n_units(at) >= LEAST_DISPUTED
         return Judged(
             pair=(at // self.width, at % self.width),
             n=self.sides.n_units(at),
             fresh=fresh,
             people=people,
             side=side,
-            verdict=disputes.verdict(fresh.a_fresh, side.s, side.p),
+            verdict=disputes.verdict(fresh.a_fresh, side.s, side.p) if is_enough else None,
             is_habit=bool(side.s > disputes.HABIT_LEAST and side.p < disputes.P_MOST),
         )
 

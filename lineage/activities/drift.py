@@ -54,7 +54,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """Comparisons with gold by week, in words of their own; see `gold.against_gold`.
+    """Comparisons by week with something, in words of their own; with gold: `drift_gold.gold_of`.
 
     Parameters
     ----------
@@ -64,12 +64,15 @@ class Against:
         ndarray of int64, shape (n, 5), as `Weekly.said`: the gold's class for the partner's.
     apart
         ndarray of int64, shape (m, 7), as `Weekly.apart`.
+    vote
+        What one comparison counts for in ``said``.
     """
 
     annotators: Sequence[str]
     classes: Sequence[str | None]
     said: np.ndarray
     apart: np.ndarray
+    vote: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def drift_of(
         false_alarm_fraction=promised.false_alarm_fraction,
         n_streams=sum(family.n_streams for family in charted),
         weeks=[week_text(week) for week in weeks],
-        n_compared=int(counts.said[:, 4].sum()) // 2,
+        n_compared=int(counts.said[:, 4].sum()) // (2 * weekly_counts.VOTE),
         n_waiting=n_waiting,
         families=[
             {
@@ -164,7 +167,7 @@ def _all_weeks(counts: Weekly, gold: Against | None) -> list[int]:
 def _charts(
     counts: Weekly, gold: Against | None, weeks: Sequence[int], watch: Watch
 ) -> tuple[list[_Charted], int]:
-    pool = Against(counts.annotators, counts.classes, counts.said, counts.apart)
+    pool = Against(counts.annotators, counts.classes, counts.said, counts.apart, weekly_counts.VOTE)
     n_families = 3 if gold is None else 5
     share = replace(watch, false_alarm_fraction=watch.false_alarm_fraction / n_families)
     by_cell, n_waiting = _pooled(pool, by_annotator=True)
@@ -190,14 +193,15 @@ def _pooled(counts: Against, *, by_annotator: bool) -> tuple[Against, int]:
         return rows[:, 2] + (rows[:, 1] * width if by_annotator else 0)
 
     said, apart = counts.said.copy(), counts.apart.copy()
-    told = volumes.told_weeks(said[:, 0], kind(said), said[:, 4])
+    least = volumes.LEAST * counts.vote
+    told = volumes.told_weeks(said[:, 0], kind(said), said[:, 4], least=least)
     keys = state.composed(
         np.concatenate([said[:, 0], apart[:, 0]]), np.concatenate([kind(said), kind(apart)])
     )
     n = len(said)
     said[:, 0], apart[:, 0] = told, told[state.row_of(keys[:n], keys[n:])]
     is_told = told != volumes.WAITING
-    n_waiting = int(said[~is_told, 4].sum())
+    n_waiting = int(said[~is_told, 4].sum()) // counts.vote
     said = said[is_told]
     said = said[np.argsort(said[:, 0], kind="stable")]
     return replace(counts, said=said, apart=apart[apart[:, 0] != volumes.WAITING]), n_waiting
@@ -208,7 +212,7 @@ def _weeks(counts: Against, weeks: Iterable[int]) -> list[Week]:
     at = np.searchsorted(rows[:, 0], list(weeks))
     ends = np.searchsorted(rows[:, 0], list(weeks), side="right")
     return [
-        Week(week, rows[a:b, 1], rows[a:b, 2], rows[a:b, 3], rows[a:b, 4].astype(float))
+        Week(week, rows[a:b, 1], rows[a:b, 2], rows[a:b, 3], rows[a:b, 4] / counts.vote)
         for week, a, b in zip(weeks, at.tolist(), ends.tolist(), strict=True)
     ]
 
@@ -285,7 +289,7 @@ def _row(family: str, counts: Against, alarm: Alarm, first: int, newest: int) ->
         "threshold": alarm.threshold,
         "rate_ratio": number(alarm.rate_ratio),
         "shift": None,
-        "n_units": int(alarm.n_seen),
+        "n_units": round(alarm.n_seen),
         "evidence": evidence,
     }
 

@@ -34,8 +34,11 @@ labels lie on one another, as the logit of their IoU."""
 MISSING = 0
 """Code of "drew nothing" among the classes of `Weekly`."""
 
+VOTE = 5040
+"""What an opinion's comparisons with all others on a unit count for together; divisible by 1 to 10."""
+
 _FIXED = 2.0**20
-_LAYOUT = 1
+_LAYOUT = 2
 _SURE_IOU = (0.01, 0.999)
 
 
@@ -49,7 +52,7 @@ class Weekly:
         What codes stand for; class 0 is "drew nothing".
     said
         ndarray of int64, shape (n, 5): week, annotator, what the partner said, what the annotator said,
-        how often; rows differ in the first four.
+        how often, times `VOTE`; rows differ in the first four.
     apart
         ndarray of int64, shape (m, 7): every comparison in which the two said different things, as week,
         annotator, partner's class, own class, asset, own annotation and partner's (0: drew nothing).
@@ -154,7 +157,10 @@ def _of_block(opinions: Opinions, found: Block) -> Weekly:
     # the other way round: what a pair's first said is what the second's partner said
     code = np.append(np.arange(1, n_classes + 1), MISSING)
     partner, own, week = code[partner], code[own], found.week[row]
-    said = np.stack([week, person, partner, own, np.ones(len(row), np.int64)], axis=1)
+    asked = np.bincount(found.said.unit)[pairs.unit[row]]
+    # several partners who contradict one slip are not several slips: they share its one vote
+    vote = np.round(VOTE / (asked - 1)).astype(np.int64)
+    said = np.stack([week, person, partner, own, vote], axis=1)
     number = np.append(found.labels.annotation, 0)
     first, second = number[pairs.label_first], number[pairs.label_second]
     is_apart = partner != own

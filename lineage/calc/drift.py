@@ -190,6 +190,8 @@ def cells(
     people = np.unique(week.annotator)
     stream = people[:, None] * (k * k) + pair[None, :]
     seen, asked = x.at(stream), n.at(people[:, None] * k + pair[None, :] // k)
+    by_said = counted(all_n.key % k, all_n.value).at(pair // k)
+    is_known = by_said - all_n.at(people[:, None] * k + pair // k) >= POOL_PRIOR
     pool = _pool_expected(
         (seen, asked), (x, n), (all_x.at(stream), all_n.at(people[:, None] * k + pair // k)),
         (all_x, all_n), pair, k,
@@ -197,7 +199,8 @@ def cells(
     care = (state.own_x.at(people) + OWN_PRIOR) / (state.own_e.at(people) + OWN_PRIOR)
     expected = np.where(asked > 0, np.maximum(pool * care[:, None], LEAST_EXPECTED), 0.0)
     gain = seen * math.log(RATE_RATIO_CELL) - expected * (RATE_RATIO_CELL - 1)
-    told = (expected > 0) | (seen > 0)
+    # a cell of which the others have shown next to nothing would be charted against the prior alone
+    told = ((expected > 0) | (seen > 0)) & is_known
     now = (stream[told], seen[told], expected[told])
     s, trail = advance(state.s, state.trail, week.week, now, gain[told])
     after = CellState(
