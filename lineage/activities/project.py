@@ -16,6 +16,8 @@ from lineage.settings import ProjectSettings, dump_project, is_safe_name
 _IGNORED = {
     ".lineage/.gitignore": "*\n!.gitignore\n!config.toml\n",
     "ledger/.gitignore": "/.pending\n/segments\n",
+    # what goes to annotators is written again from the record whenever it is asked for
+    "outbox/.gitignore": "*\n!.gitignore\n",
 }
 _FOLDERS = ("inbox", "schemas")
 
