@@ -194,6 +194,37 @@ def detection(
     )
 
 
+def borne_out(found: Pairs, cluster: np.ndarray, value: np.ndarray, n_values: int) -> Tally:
+    """Count the first side's mentions alone, and which of them the second bears out.
+
+    Parameters
+    ----------
+    found
+        Pairs; the first of each drew something.
+    cluster
+        ndarray of int64, shape (m,): image of each pair.
+    value
+        ndarray of int64, shape (m,): what to tell apart, codes below ``n_values``.
+
+    Returns
+    -------
+    Tally
+        Over ``n_values`` cells, as `detection`.
+    """
+    wrong = (found.said_first != found.said_second).astype(float)
+    mentions = np.bincount(value, minlength=n_values).astype(float)
+    n_units = len(np.unique(found.unit))
+    return Tally(
+        n_units=n_units,
+        n_rated=n_units,
+        agreeing=float(len(wrong) - wrong.sum()),
+        share=mentions,
+        mentions=mentions,
+        coincidences=mentions - np.bincount(value, wrong, n_values),
+        moments=cluster_moments(cluster, value, wrong, np.ones(len(value)), n_values),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Sums of how well matched labels lie on one another; ``a + b`` is those of both parts.

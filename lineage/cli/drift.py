@@ -52,18 +52,21 @@ def drift(
     until: Until = None,
     as_of: AsOf = None,
 ) -> None:
-    """Say who drifts from the others, from their own past, or from the gold, week by week."""
+    """Say who drifts from the others, from their own past, or from the gold, and since when."""
     from lineage.activities.drift import Watch, drift_of
+    from lineage.activities.drift_gold import gold_of
     from lineage.activities.gather import Threshold
 
     session = session_of(ctx)
     project = session.open()
     asked = choice(batch, annotator, class_, None, schema, asset, since, until, as_of)
+    threshold = Threshold(iou, small_iou)
     found = drift_of(
         project,
         asked,
-        threshold=Threshold(iou, small_iou),
+        threshold=threshold,
         watch=Watch(weeks, false_alarms),
+        gold=gold_of(project, asked, threshold),
     )
     told = report.fields(found)
     names = session.names(project)

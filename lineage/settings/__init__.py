@@ -6,7 +6,9 @@ a setting that is silently ignored is a decision nobody made.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lineage.errors import BadInput
+from lineage.settings.requirements import MeasureSettings, requirements_of
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _MAX_BYTES = 10_000_000
@@ -53,7 +56,11 @@ class IngestSource:
 
 @dataclass(frozen=True, slots=True)
 class IngestBatch:
-    """A batch that the ``ingest`` stage creates where it is missing, and its sources."""
+    """A batch that the ``ingest`` stage creates where it is missing, and its sources.
+
+    With ``gold`` what it holds is declared gold; ``gold_edge_cases`` gives, by attribute and value, the
+    edge case that a label is of.
+    """
 
     tag: str
     task: str
@@ -63,6 +70,10 @@ class IngestBatch:
     priority: int = 0
     overlap_fraction: float = 0.0
     review_fraction: float = 0.0
+    gold_fraction: float = 0.0
+    agreement_least: float = 0.8
+    gold: bool = False
+    gold_edge_cases: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sources: tuple[IngestSource, ...] = ()
 
 
@@ -97,6 +108,7 @@ class Params:
     schemas_dir: str = "schemas"
     edge_tolerance_px: float = 1.0
     ingest: tuple[IngestBatch, ...] = ()
+    measure: MeasureSettings = field(default_factory=MeasureSettings)
     recipe: Recipe = field(default_factory=Recipe)
     simulate: Mapping[str, object] = field(default_factory=dict)
 
@@ -153,7 +165,10 @@ def load_params(root: Path) -> Params:
     document = load_yaml(path)
     problems: list[str] = []
     _refuse_unknown(
-        document, ("schemas_dir", "validation", "ingest", "build", "simulate"), "", problems
+        document,
+        ("schemas_dir", "validation", "ingest", "measure", "build", "simulate"),
+        "",
+        problems,
     )
     validation = _mapping(document.get("validation"), "validation", problems)
     _refuse_unknown(validation, ("edge_tolerance_px",), "validation.", problems)
@@ -163,6 +178,7 @@ def load_params(root: Path) -> Params:
         _batch(_mapping(entry, f"ingest.batches[{i}]", problems), f"ingest.batches[{i}].", problems)
         for i, entry in enumerate(_list(ingest.get("batches"), "ingest.batches", problems))
     ]
+    measure = _measure(_mapping(document.get("measure"), "measure", problems), problems)
     build = _mapping(document.get("build"), "build", problems)
     recipe = _filled(Recipe, build, "build.", problems)
     tolerance = validation.get("edge_tolerance_px", 1.0)
@@ -174,6 +190,7 @@ def load_params(root: Path) -> Params:
         schemas_dir=str(document.get("schemas_dir", "schemas")),
         edge_tolerance_px=float(cast(float, tolerance)),
         ingest=tuple(batch for batch in batches if batch is not None),
+        measure=measure,
         recipe=recipe or Recipe(),
         simulate=simulate,
     )
@@ -240,6 +257,14 @@ def _batch(document: Mapping[str, object], prefix: str, problems: list[str]) -> 
     return IngestBatch(**{**values, "sources": tuple(s for s in sources if s is not None)})
 
 
+def _measure(document: Mapping[str, object], problems: list[str]) -> MeasureSettings:
+    named = _mapping(document.get("requirements"), "measure.requirements", problems)
+    rest = {name: value for name, value in document.items() if name != "requirements"}
+    plain = _filled(MeasureSettings, rest, "measure.", problems)
+    requirements = requirements_of(named, problems)
+    return dataclasses.replace(plain or MeasureSettings(), requirements=requirements)
+
+
 def _filled(kind: Any, document: Mapping[str, object], prefix: str, problems: list[str]) -> Any:
     known = {f.name: f for f in fields(kind)}
     n_before = len(problems)
@@ -264,6 +289,8 @@ def _value(kind: str, value: object, path: str, problems: list[str]) -> object:
             return tuple(words)
         problems.append(f"{path}: {value!r}, expected a list of words")
         return ()
+    if kind.startswith("Mapping[str, Mapping[str, str]]"):
+        return _nested(value, path, problems)
     if kind.startswith("Mapping[str, float]"):
         if isinstance(value, dict) and all(isinstance(n, (int, float)) for n in value.values()):
             return {str(name): float(n) for name, n in value.items()}
@@ -279,6 +306,23 @@ def _value(kind: str, value: object, path: str, problems: list[str]) -> object:
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         problems.append(f"{path}: {value!r}, expected {kind.split(' ')[0]}")
     return value
+
+
+def _nested(value: object, path: str, problems: list[str]) -> dict[str, dict[str, str]]:
+    """Return words by value by name; a value is written as in JSON: YAML reads ``true`` as no text."""
+    if isinstance(value, dict) and all(
+        isinstance(words, dict) and all(isinstance(word, str) for word in words.values())
+        for words in value.values()
+    ):
+        return {
+            str(name): {
+                key if isinstance(key, str) else json.dumps(key): word
+                for key, word in words.items()
+            }
+            for name, words in value.items()
+        }
+    problems.append(f"{path}: {value!r}, expected words by attribute and value")
+    return {}
 
 
 def _mapping(value: object, path: str, problems: list[str]) -> dict[str, object]:
