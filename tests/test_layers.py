@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 VOCABULARY = {"terms", "rows", "columns", "identity", "errors", "progress", "__init__"}
 SCHEMAS = {"labelschema", "labelcheck", "schemainfer", "schemamap"}
-BOUNDARIES = {*SCHEMAS, "settings", "segments", "store", "vcs", "formats"}
+BOUNDARIES = {*SCHEMAS, "settings", "segments", "store", "vcs", "formats", "pages"}
 LAYERS = {
     **dict.fromkeys(VOCABULARY, 0),
     "calc": 1,
@@ -39,6 +39,7 @@ ONLY_IN = {
     "yaml": "settings formats",
     "tomllib": "settings",
     "typer": "cli",
+    "vl_convert": "pages",
     "rich": "cli",
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "service", "misc"}

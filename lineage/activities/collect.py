@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from lineage import columns
-from lineage.activities import position, trace
+from lineage.activities import draws, position, trace
 from lineage.activities.context import Project
 from lineage.activities.opinions import MONDAY, Answers, Labels, Opinions, Words
 from lineage.activities.select import Selector, is_word
@@ -18,7 +18,7 @@ from lineage.activities.trace import Choice
 from lineage.calc import state
 from lineage.segments import Ledger
 from lineage.store import read
-from lineage.terms import Operation, Origin, Presence
+from lineage.terms import ActivityKind, Operation, Origin, Presence
 
 _DAY_US = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,6 +33,7 @@ def load(
     is_repeated: bool = False,
     assets: np.ndarray | None = None,
     least_people: int = 2,
+    has_fresh: bool = False,
 ) -> Opinions:
     """Return the opinions on images that two people answered for.
 
@@ -50,6 +51,9 @@ def load(
         that hold none of them nothing is read.
     least_people
         How many have to have answered for an image; 1 where they are held against something else.
+    has_fresh
+        With the fresh opinions on disputes (`draws.fresh_batches`), which else count only where their
+        batch is named. So does what people put right in a consensus.
     """
     asked = choice or Choice()
     seq = position.resolve(project, asked.as_of)
@@ -57,11 +61,16 @@ def load(
     within = _within(selector, assets)
     with project.store.reading() as connection:
         batches = read.batches(connection)
-        at = {entry.seq: entry.at for entry in read.activities(connection)}
+        log = [entry for entry in read.activities(connection) if entry.seq <= seq]
+    at = {entry.seq: entry.at for entry in log}
+    # whoever puts a consensus right has seen what the others said
+    aside = {entry.batch for entry in log if entry.kind == ActivityKind.CONSENSUS}
+    if not has_fresh:
+        aside |= draws.fresh_batches(project.ledger, seq)
     chosen = [
         row
         for row in sorted(batches, key=lambda row: row.id)
-        if (not selector.batches or row.tag in selector.batches)
+        if (row.tag in selector.batches if selector.batches else row.tag not in aside)
         and (not selector.schemas or row.schema in selector.schemas)
     ]
     tags = [row.tag for row in chosen]

@@ -19,9 +19,10 @@ from lineage.identity import digest_of as tagged_digest
 from lineage.identity import table_digest
 from lineage.settings import Recipe
 from lineage.store import read
-from lineage.terms import BatchKind, Kind, Origin, Presence, Stage
+from lineage.terms import ActivityKind, BatchKind, Kind, Origin, Presence, Stage
 
 _ANSWERED = (Presence.LABELLED, Presence.EMPTY)
+_OPINIONS = (Origin.HUMAN, Origin.ASSISTED)
 
 LAYOUT = 2
 """Of new versions; those of layout 1 hold no completeness, and their digest does not cover it."""
@@ -61,7 +62,7 @@ class Contents:
 def choose(project: Project, recipe: Recipe, seq: int, layout: int = LAYOUT) -> Contents:
     """Return what a recipe chooses at a place in the log, by the rules of a version's layout."""
     _refuse_words(recipe)
-    selector, excluded = _selector(project, recipe)
+    selector, excluded = _selector(project, recipe, seq)
     live = select.live_state(project.ledger, seq)
     labels = trace.labels(project, selector, seq, live)
     facts = trace.asset_facts(project, seq)
@@ -102,9 +103,16 @@ def digest_of(contents: Contents, layout: int = LAYOUT) -> str:
     return tagged_digest(f"lineage:version:{layout}", "\n".join(digests).encode())
 
 
-def _selector(project: Project, recipe: Recipe) -> tuple[Selector, list[Mapping[str, str]]]:
+def _selector(
+    project: Project, recipe: Recipe, seq: int
+) -> tuple[Selector, list[Mapping[str, str]]]:
     with project.store.reading() as connection:
         rows = read.batches(connection)
+        settled = {
+            entry.batch
+            for entry in read.activities(connection)
+            if entry.kind == ActivityKind.CONSENSUS and entry.seq <= seq
+        }
     excluded: list[Mapping[str, str]] = []
     chosen = []
     for row in rows:
@@ -115,6 +123,9 @@ def _selector(project: Project, recipe: Recipe) -> tuple[Selector, list[Mapping[
             reason = "excluded by the recipe"
         elif recipe.batches and row.tag not in recipe.batches:
             reason = "not named by the recipe"
+        elif row.tag in settled and recipe.origins and Origin.CONSENSUS not in recipe.origins:
+            # what people made of its labels would stand beside their opinions
+            reason = "of a consensus, an origin that the recipe leaves out"
         elif recipe.schemas and row.schema not in recipe.schemas:
             reason = f"under {row.schema}, which the recipe does not name"
         if reason:
@@ -168,6 +179,10 @@ def _withheld(project: Project, selector: Selector, seq: int, live: LiveState) -
     wide = replace(
         selector,
         stages=tuple(stage for stage in Stage if stage is not Stage.REJECTED),
+        # what people drew and a consensus left for review is no negative either
+        origins=(*selector.origins, *_OPINIONS)
+        if Origin.CONSENSUS in selector.origins
+        else selector.origins,
         schemas=(),
         since=None,
         until=None,

@@ -138,19 +138,32 @@ def write_table(table: pa.Table, out: Path) -> None:
     Raises
     ------
     BadInput
-        ``table-format``: another ending.
+        See `refuse_table`.
     """
+    refuse_table(out)
     if out.suffix == ".parquet":
         with parquet_writer(out, table.schema) as writer:
             writer.write_table(table)
-    elif out.suffix == ".csv":
-        plain = [
-            field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field
-            for field in table.schema
-        ]
-        pa_csv.write_csv(table.cast(pa.schema(plain)), out)
-    else:
+        return
+    plain = [
+        field.with_type(pa.string()) if pa.types.is_dictionary(field.type) else field
+        for field in table.schema
+    ]
+    pa_csv.write_csv(table.cast(pa.schema(plain)), out)
+
+
+def refuse_table(out: Path) -> None:
+    """Refuse a name that `write_table` cannot write to, before what it tells of is done.
+
+    Raises
+    ------
+    BadInput
+        ``table-format``: another ending; ``no-such-file``: no such folder.
+    """
+    if out.suffix not in (".parquet", ".csv"):
         raise BadInput("table-format", f"{out.name} ends in neither .parquet nor .csv")
+    if not out.parent.is_dir():
+        raise BadInput("no-such-file", f"no folder {out.parent}", hint="make it first")
 
 
 def _by_rule(

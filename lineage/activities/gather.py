@@ -186,7 +186,7 @@ def _units(
         box,
         n_asked=n_asked[placed],
         tau=threshold.of(box),
-        overlap=_shapes(labels.take(placed), kinds),
+        overlap=shapes(labels.take(placed), kinds),
     )
     unit[placed] = found.unit
     whole = np.flatnonzero(is_whole)
@@ -204,8 +204,16 @@ def _units(
     return rank[code] if len(unit) else unit
 
 
-def _shapes(labels: Labels, kinds: Sequence[str]) -> units.Overlap | None:
-    """Return the overlap of shapes, kind by kind; None where all are boxes."""
+def shapes(labels: Labels, kinds: Sequence[str]) -> units.Overlap | None:
+    """Return the overlap of shapes, kind by kind; None where all are boxes.
+
+    Parameters
+    ----------
+    labels
+        The rows that the overlap is asked of.
+    kinds
+        What the codes of their kinds stand for.
+    """
     if set(np.unique(labels.kind).tolist()) <= {at for at, k in enumerate(kinds) if k == Kind.BOX}:
         return None
     codes = {kind: at for at, kind in enumerate(kinds)}

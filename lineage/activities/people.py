@@ -134,14 +134,17 @@ def settled(labels: pa.Table, answers: Answers, rule: Rule) -> pa.Table:
         # an empty answer of theirs decides too
         theirs = answers.pairs % len(answers.people) == answers.people.index(rule.value)
         decided[answers.pairs[theirs] // len(answers.people)] = True
+    if rule.value == Origin.CONSENSUS:
+        # where nobody drew anything all agree, and there is nothing that could be written
+        decided |= np.bincount(answers.image, minlength=len(answers.images)) == 0
     undecided = is_several & ~decided
     if undecided.any():
         raise Refused(
             "undecided-images",
             f"several people answered for {int(undecided.sum()):,} images of which --people "
             f"{rule.word} takes nothing: {answers.examples(undecided)}",
-            hint="an import of consensus labels (origin consensus) makes them; "
-            "or choose other labels with --batch, --annotator or --stage",
+            hint="lineage consensus makes consensus labels, with --out FILE it lists what it leaves for "
+            "review; or choose other labels with --batch, --annotator or --stage",
         )
     is_kept = ~is_several[answers.image] | is_taken
     kept = np.unique(answers.image[is_kept] * len(answers.people) + answers.person[is_kept])

@@ -10,6 +10,7 @@ policy: a split definition is settled by people (`lineage.calc.disputes`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,7 @@ def dawid_skene(
     n_classes: int,
     *,
     known: tuple[np.ndarray, np.ndarray] | None = None,
+    weight: np.ndarray | None = None,
     prior: tuple[float, float] = (_DIAGONAL, _FLOOR),
     iterations: int = _ITERATIONS,
     tolerance: float = _TOLERANCE,
@@ -70,6 +72,9 @@ def dawid_skene(
         How many classes there are.
     known
         Units, of those in ``unit``, whose class is known (gold), and those classes.
+    weight
+        ndarray of float64, shape (n_units,): how many units each stands for, ascending by unit. Units
+        of which the same people said the same have the same posterior: one for all of them will do.
     prior
         Opinions added to every annotator's counts: on the diagonal, and everywhere. (0, 0) is the
         maximum likelihood of the original.
@@ -93,11 +98,12 @@ def dawid_skene(
     )
     probability = probability / np.maximum(probability.sum(axis=1, keepdims=True), 1)
     probability[fixed] = truth
+    counted = np.ones((n_units, 1)) if weight is None else weight[:, None]
     share, confusion, n_steps = np.full(n_classes, 1 / n_classes), np.zeros((0, 0, 0)), 0
     while n_steps < iterations:
         n_steps += 1
-        share = _share(probability, prior)
-        confusion = _confusion(probability, at, said, (n_people, n_classes), prior)
+        share = _share(probability * counted, prior)
+        confusion = _confusion(probability * counted, at, said, (n_people, n_classes), prior)
         before = probability
         probability = _expected(share, confusion, at, said, n_units)
         probability[fixed] = truth
@@ -168,15 +174,19 @@ def with_model(posterior: np.ndarray, model: np.ndarray, *, weight: float = 0.7)
     return result
 
 
-def has_quorum(n_members: np.ndarray, n_asked: np.ndarray) -> np.ndarray:
+def has_quorum(
+    n_members: np.ndarray, n_asked: np.ndarray, *, fraction: float = QUORUM_FRACTION
+) -> np.ndarray:
     """Tell which units enough annotators drew: two at least, and 30 % of those who were asked.
 
     Parameters
     ----------
     n_members, n_asked
         ndarrays of int, shape (n_units,).
+    fraction
+        Another share than 30 %.
     """
-    return n_members >= np.maximum(QUORUM_LEAST, QUORUM_FRACTION * n_asked)
+    return n_members >= np.maximum(QUORUM_LEAST, fraction * n_asked)
 
 
 def median_boxes(unit: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -255,6 +265,46 @@ def majority_mask(masks: np.ndarray) -> np.ndarray:
     A tie shows the pixel: the larger support.
     """
     found: np.ndarray = 2 * masks.sum(axis=0) >= len(masks)
+    return found
+
+
+def majority_runs(unit: np.ndarray, runs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return, per unit, the run lengths of the pixels that at least half of its masks show.
+
+    Parameters
+    ----------
+    unit
+        ndarray of int64, shape (n,), ascending: 0, 1, 2 ... without gaps.
+    runs
+        n masks as `lineage.columns` has them: background, foreground, background ... Those of a unit
+        are of one image.
+
+    Returns
+    -------
+    list of ndarray of int64
+
+    Notes
+    -----
+    `majority_mask` without drawing a pixel: how many masks show a place changes only where a run ends.
+
+    Examples
+    --------
+    >>> one, other, third = np.array([2, 4, 4]), np.array([3, 5, 2]), np.array([10])
+    >>> majority_runs(np.zeros(3, np.int64), [one, other, third])
+    [array([3, 3, 4])]
+    """
+    found = []
+    for rows in np.split(np.arange(len(unit)), np.flatnonzero(np.diff(unit)) + 1):
+        ends = [np.cumsum(runs[row]) for row in rows.tolist()]
+        # a mask's odd ends are where it begins to show, its even ones where it stops
+        place = np.concatenate([own[:-1] for own in ends])
+        step = np.concatenate([1 - 2 * (np.arange(len(own) - 1) % 2) for own in ends])
+        order = np.argsort(place, kind="stable")
+        places, first = np.unique(place[order], return_index=True)
+        shown = np.cumsum(np.add.reduceat(step[order], first)) if len(places) else step
+        is_in = 2 * shown >= len(rows)
+        turns = places[np.diff(is_in.astype(np.int8), prepend=0) != 0]
+        found.append(np.diff(np.concatenate([[0], turns, [int(ends[0][-1])]])))
     return found
 
 

@@ -19,9 +19,12 @@ from lineage import __version__
 from lineage.cli import (
     assets,
     batch,
+    consensus,
     drift,
     gold,
     labels,
+    measure,
+    pages,
     project,
     quality,
     schema,
@@ -43,7 +46,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (project, schema, batch, labels, assets, trace, quality, drift, gold, version, world):
+for module in (
+    project,
+    schema,
+    batch,
+    labels,
+    assets,
+    trace,
+    quality,
+    consensus,
+    drift,
+    gold,
+    measure,
+    pages,
+    version,
+    world,
+):
     module.register(app)
 
 

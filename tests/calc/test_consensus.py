@@ -197,3 +197,17 @@ def test_a_quorum_is_two_and_three_in_ten() -> None:
     n = np.array([1, 2, 2, 3, 3])
     asked = np.array([1, 2, 7, 10, 11])
     assert consensus.has_quorum(n, asked).tolist() == [False, True, False, True, False]
+
+
+@given(st.integers(0, 10**6))
+def test_one_unit_with_a_weight_is_as_good_as_many_alike(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    said = rng.integers(0, 3, (6, 4))
+    n = rng.integers(1, 5, 6)
+    unit, person = np.repeat(np.arange(6), 4), np.tile(np.arange(4), 6)
+    once = consensus.dawid_skene(unit, person, said.ravel(), 3, weight=n.astype(float))
+    many = np.repeat(np.arange(6), n)
+    units, people = np.repeat(np.arange(len(many)), 4), np.tile(np.arange(4), len(many))
+    often = consensus.dawid_skene(units, people, said[many].ravel(), 3)
+    np.testing.assert_allclose(once.probability[many], often.probability, atol=1e-9)
+    np.testing.assert_allclose(once.share, often.share, atol=1e-9)

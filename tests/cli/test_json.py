@@ -27,6 +27,7 @@ PROMISED = {
     "diff": "from to n_added n_retracted n_reclassed n_moved n_attributes n_restaged n_unchanged by path",
     "agreement": "scope iou_threshold overall by_class by_pair by_batch by_week disputes",
     "drift": "horizon_weeks false_alarm_fraction n_streams alarms",
+    "gold score": "annotators",
     "any failure": "error",
 }
 """CONTRACT's top-level keys: the house rules promise these whatever docs/json.md says."""
@@ -119,6 +120,16 @@ def test_every_document_is_as_the_page_says(run: Run, world: Path, tmp_path: Pat
     do("sql", "SELECT 1 AS one")
     assert do("agreement")["overall"]["n_images"] > 10
     assert do("drift")["weeks"]
+    assert do("measure", "--no-fail")["requirements"]
+    assert do("consensus", "--dry-run")["n_units"] > 10
+    assert do("gold add", "--batch", "w01-ls")["n_written"] > 50
+    assert do("gold drop", "--batch", "w01-ls", "--class", "dog")["n_written"] > 0
+    assert do("gold list", "--class", "car")["gold"][0]["newer_revision"] is None
+    assert do("gold coverage", "--schema", "street@2.0", "--require", code=1)["n_missing"] > 0
+    assert do("gold score")["annotators"][0]["n"] > 0
+    assert do("gold draw", "--batch", "w02-ls", "--for", "erin", "--images", "3")["files"]
+    done = do("report", "--out", str(tmp_path / "page.html"))
+    assert (done["names"], done["n_pictured"]) == ("pseudonyms", done["n_disputed"])
     do("schema list")
     do("schema show", "street@2.0")
     assert do("schema export", "street@2.0", "--format", "label-studio")["path"] is None
