@@ -15,6 +15,7 @@ from lineage.activities.disagreements import Disputes
 from lineage.activities.extents import Extents
 from lineage.activities.gather import Block, Threshold
 from lineage.activities.opinions import Opinions
+from lineage.activities.reopened import reopened
 from lineage.activities.splits import Splits
 from lineage.activities.trace import Choice
 from lineage.calc import agreement, comparisons, outcomes
@@ -118,7 +119,9 @@ def agreement_of(
         confusion=told.confusion(),
         sensitivity=[_at(opinions, tau, how, counts) for tau in sensitivity],
         outcomes=done.outcomes,
-        disputes=disagreements.rows_of(done.disputes, opinions.words),
+        disputes=disagreements.rows_of(
+            done.disputes, opinions.words, reopened(project, asked, how)
+        ),
         splits=splits.rows_of(done.splits, opinions.words, axes.tags),
         conventions=extents.rows_of(done.extents, opinions.words),
     )

@@ -6,7 +6,7 @@ Counts of every pair of values that stood against each other on a unit, a class 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 
@@ -31,7 +31,7 @@ _ADVICE: Mapping[DisputeVerdict | None, str] = {
     DisputeVerdict.BIASED_MINORITY: "a minority reads it its own way: retrain them",
     DisputeVerdict.AMBIGUOUS: "the images themselves are ambiguous: give an edge-case rule, or a way to say unsure",
     DisputeVerdict.DEFINITION_SPLIT: "the definition is read in two ways: rewrite the guideline, show both camps",
-    None: "no verdict yet: it takes four independent opinions on a disputed object",
+    None: "no verdict yet: it takes four independent opinions on a disputed object; lineage dispute open orders them",
 }
 
 
@@ -145,30 +145,55 @@ def together(parts: Iterable[Disputes]) -> Disputes | None:
     return reduce(lambda a, b: a + b, told) if told else None
 
 
-def rows_of(found: Disputes | None, words: Words) -> list[Row]:
+def rows_of(
+    found: Disputes | None, words: Words, reopened: Mapping[tuple[str | None, str | None], Fresh]
+) -> list[Row]:
     """Return a row for each pair of values, the most disputed first; at most `MOST_PAIRS`.
+
+    Parameters
+    ----------
+    found
+        What was counted.
+    words
+        Of its codes.
+    reopened
+        By pair, what fresh opinions on drawn disputes say: it stands in place of what the same opinions
+        let infer.
 
     Returns
     -------
     list of dict
-        ``class, as_class`` (None: drew nothing), ``n, a_fresh, a_fresh_lo, a_fresh_hi, s, p, verdict,
-        camps`` (people by the side they lean to, where they do so by habit), ``advice``.
+        ``class, as_class`` (None: drew nothing), ``n, a_fresh, a_fresh_lo, a_fresh_hi, n_fresh`` (0: not
+        reopened), ``alpha_fresh, s, p, verdict, camps`` (people by the side they lean to, where they do so
+        by habit), ``advice``.
     """
     if found is None:
         return []
     names = [*words.classes, None]
-    return [_row(one, names, words) for one in found.judged(MOST_PAIRS)]
+    rows = []
+    for one in found.judged(MOST_PAIRS):
+        pair = names[one.pair[0]], names[one.pair[1]]
+        rows.append(_row(one, pair, words, reopened.get(pair)))
+    return rows
 
 
-def _row(found: Judged, names: Sequence[str | None], words: Words) -> Row:
+def _row(
+    found: Judged, pair: tuple[str | None, str | None], words: Words, opened: Fresh | None
+) -> Row:
     fresh, side, verdict = found.fresh, found.side, found.verdict
+    if opened is not None:
+        fresh = opened
+        is_enough = opened.n_disputes >= LEAST_DISPUTED
+        verdict = disputes.verdict(fresh.a_fresh, side.s, side.p) if is_enough else None
     return {
-        "class": names[found.pair[0]],
-        "as_class": names[found.pair[1]],
+        "class": pair[0],
+        "as_class": pair[1],
         "n": found.n,
         "a_fresh": number(fresh.a_fresh),
         "a_fresh_lo": number(fresh.lo),
         "a_fresh_hi": number(fresh.hi),
+        "n_fresh": 0 if opened is None else round(opened.n_disputes),
+        "alpha_fresh": number(fresh.alpha),
         "s": number(side.s),
         "p": number(side.p) if side.df else None,
         "verdict": None if verdict is None else verdict.value,

@@ -121,6 +121,15 @@ def test_every_document_is_as_the_page_says(run: Run, world: Path, tmp_path: Pat
     assert do("agreement")["overall"]["n_images"] > 10
     assert do("drift")["weeks"]
     assert do("measure", "--no-fail")["requirements"]
+    assert do("dispute list")["disputes"]
+    order = ("--class", "car", "--as-class", "nothing", "--batch", "fresh", "-n", "2")
+    people = [
+        word
+        for name in ("chen", "dalia", "alice", "bruno")
+        for word in ("--for", f"{name}@crew-a.example")
+    ]
+    drawn = do("dispute open", *order, *people)["draw"]
+    assert do("dispute packet", drawn)["packets"]
     assert do("consensus", "--dry-run")["n_units"] > 10
     assert do("gold add", "--batch", "w01-ls")["n_written"] > 50
     assert do("gold drop", "--batch", "w01-ls", "--class", "dog")["n_written"] > 0
@@ -146,6 +155,11 @@ def test_every_document_is_as_the_page_says(run: Run, world: Path, tmp_path: Pat
     assert do("import", str(export), "--batch", "late")["is_repeat"]
     assert do("import", str(export), "--batch", "w02-ls", "--dry-run")["activity"] is None
     do("batch close", "late")
+    do("batch create", "paid", "--kind", "volume", "--task", "detection", "--schema", "street@2.0")
+    assert do("batch check", "paid", code=1)["is_refused"]
+    assert not do("batch override", "paid", "--reason", "a trial")["is_refused"]
+    assert do("batch show", "paid")["overrides"][0]["by"] != ""
+    assert do("batch pack", "paid", "--zip")["examples"]
     do("assets add", str(world / "inbox" / "images"))
     listed = do("assets list", "--limit", "3")
     assert len(listed["assets"]) == 3 < listed["n"]

@@ -94,7 +94,7 @@ def read(found: Opinions) -> Read:
         convention=convention,
         camps=dict(zip(PEOPLE, camp.tolist(), strict=True)),
         rows=disagreements.rows_of(
-            disagreements.disputes_of(said, n, len(found.words.classes)), found.words
+            disagreements.disputes_of(said, n, len(found.words.classes)), found.words, {}
         ),
     )
 
