@@ -191,6 +191,21 @@ SEGMENT_COMPLETENESS = pa.schema(
 )
 """A completeness part of a segment; the newest row of (asset, class, batch) wins."""
 
+SEGMENT_VERDICTS = pa.schema(
+    [
+        pa.field("revision", pa.int64()),  # that is judged; null: an object that nobody drew
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("draw", WORD, nullable=False),  # name of the draw that asked
+        pa.field("asset", pa.int64(), nullable=False),
+        pa.field("by", WORD, nullable=False),  # pseudonym of the reviewer
+        pa.field("verdict", WORD, nullable=False),  # terms.Verdict
+        pa.field("kind", WORD),  # terms.DisputeKind; null: agree
+        pa.field("opinion", pa.int64()),  # the reviewer's own revision; null: drew nothing there
+        pa.field("comment", pa.string()),
+    ]
+)
+"""A verdicts part of a segment; the newest row of (revision or opinion, by) holds."""
+
 SEGMENT_GOLD = pa.schema(
     [
         pa.field("revision", pa.int64(), nullable=False),
@@ -319,7 +334,7 @@ CONSENSUS = pa.schema(
         pa.field("iou_median", pa.float64()),  # of each two opinions; null: no two places
         pa.field("is_settled", pa.bool_(), nullable=False),
         pa.field("is_written", pa.bool_(), nullable=False),  # there is a label of it
-        pa.field("reasons", WORD, nullable=False),  # why it is for review, with commas; empty: settled
+        pa.field("reasons", WORD, nullable=False),  # for review: why, with commas; else empty
         pa.field("next_step", WORD),  # opinion, senior or guideline
         pa.field("opinions", pa.string(), nullable=False),  # annotations, with spaces
     ]

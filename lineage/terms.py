@@ -6,6 +6,7 @@ a value may be added, none may be renamed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -38,6 +39,26 @@ class Verdict(StrEnum):
     DISPUTE = "dispute"
 
 
+STAGE_MOVES: Mapping[Stage, frozenset[Stage]] = {
+    Stage.SUBMITTED: frozenset({Stage.IN_REVIEW, Stage.FINAL}),
+    Stage.IN_REVIEW: frozenset({Stage.CONTESTED, Stage.FINAL}),
+    Stage.CONTESTED: frozenset({Stage.FINAL, Stage.REJECTED}),
+    Stage.FINAL: frozenset({Stage.IN_REVIEW}),
+    Stage.REJECTED: frozenset(),
+}
+"""Where a revision may go from each stage; ``docs/review.md`` says what it takes."""
+
+
+class DisputeKind(StrEnum):
+    """In what a blind reviewer's answer differs from a revision."""
+
+    MISSED = "missed"  # there is an object that nobody drew
+    SPURIOUS = "spurious"  # there is nothing where the revision is
+    CLASS = "class"
+    GEOMETRY = "geometry"
+    ATTRIBUTES = "attributes"
+
+
 class Operation(StrEnum):
     """What a revision does to its annotation."""
 
@@ -64,6 +85,7 @@ class Origin(StrEnum):
     INTERPOLATED = "interpolated"
     CONSENSUS = "consensus"
     GROUND_TRUTH = "ground_truth"
+    ADJUDICATED = "adjudicated"
 
 
 class AgentKind(StrEnum):
@@ -85,12 +107,16 @@ class ActivityKind(StrEnum):
     SCHEMA_RETIRE = "schema_retire"
     BATCH_CREATE = "batch_create"
     BATCH_CLOSE = "batch_close"
+    BATCH_OVERRIDE = "batch_override"
     ASSETS_ADD = "assets_add"
     IMPORT = "import"
     MIGRATE = "migrate"
     GOLD = "gold"
     CONSENSUS = "consensus"
     DRAW = "draw"
+    REVIEW = "review"
+    ADJUDICATE = "adjudicate"
+    FINALIZE = "finalize"
 
 
 class DrawReason(StrEnum):
@@ -100,6 +126,7 @@ class DrawReason(StrEnum):
     DECOY = "decoy"
     GOLD = "gold"
     REVIEW = "review"
+    EXAMPLE = "example"  # gold that is shown to everybody, in a hand-off
 
 
 class BatchKind(StrEnum):

@@ -57,6 +57,7 @@ TABLES: Mapping[str, pa.Schema] = {
     "roster": columns.SEGMENT_ROSTER,
     "completeness": columns.SEGMENT_COMPLETENESS,
     "stages": columns.STAGES,
+    "verdicts": columns.SEGMENT_VERDICTS,
     "gold": columns.SEGMENT_GOLD,
     "draws": columns.SEGMENT_DRAWS,
     "quarantine": columns.VIOLATIONS,
@@ -64,7 +65,7 @@ TABLES: Mapping[str, pa.Schema] = {
 """The parts that a segment may have, in the order in which a store is rebuilt from them."""
 
 FORMAT_VERSION = 3
-"""Of a segment's layout; 2 may have a part ``completeness``, 3 also ``gold`` and ``draws``."""
+"""Of a segment's layout; 2 may have a part ``completeness``, 3 also ``verdicts``, ``gold`` and ``draws``."""
 
 
 @dataclass(frozen=True, slots=True)

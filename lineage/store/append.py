@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, text
 from sqlmodel import SQLModel
 
 from lineage.errors import StoreFault
-from lineage.store import tables
+from lineage.store import stages, tables
 
 
 class Appender:
@@ -41,6 +41,7 @@ class Appender:
             "roster": self._roster,
             "completeness": self._completeness,
             "stages": self._stages,
+            "verdicts": self._verdicts,
             "gold": self._gold,
             "draws": self._draws,
             "quarantine": _kept_in_segments,
@@ -114,6 +115,8 @@ class Appender:
         )
 
     def _stages(self, batch: pa.RecordBatch) -> None:
+        newest = text("SELECT COALESCE(MAX(id), 0) FROM stage_event")
+        before = self._connection.execute(newest).scalar_one()
         self._bulk(
             "stage_event",
             {
@@ -122,6 +125,23 @@ class Appender:
                 "stage": batch["stage"],
                 "annotator_id": self._key_column("annotator", batch["by"]),
                 "basis": batch["basis"],
+                "comment": batch["comment"],
+            },
+        )
+        stages.refuse_moves(self._connection, before)
+
+    def _verdicts(self, batch: pa.RecordBatch) -> None:
+        self._bulk(
+            "verdict",
+            {
+                "revision_id": batch["revision"],
+                "seq": batch["seq"],
+                "draw": batch["draw"],
+                "asset_id": batch["asset"],
+                "annotator_id": self._key_column("annotator", batch["by"]),
+                "verdict": batch["verdict"],
+                "kind": batch["kind"],
+                "opinion_id": batch["opinion"],
                 "comment": batch["comment"],
             },
         )

@@ -51,12 +51,12 @@ def _add_completeness(connection: Connection) -> None:
     _guard(connection, "completeness")
 
 
-def _add_gold_and_draws(connection: Connection) -> None:
+def _add_quality(connection: Connection) -> None:
     is_sqlite = connection.dialect.name == "sqlite"
     key = "INTEGER" if is_sqlite else "BIGINT"
     own_key = "INTEGER" if is_sqlite else "BIGSERIAL"
     number = "FLOAT" if is_sqlite else "DOUBLE PRECISION"
-    # no release ever wrote a row into it
+    # no release ever wrote a row into these two
     connection.exec_driver_sql("DROP TABLE gold")
     connection.exec_driver_sql(
         f"CREATE TABLE gold (id {own_key} NOT NULL, revision_id {key} NOT NULL, seq {key} NOT NULL, "
@@ -77,7 +77,20 @@ def _add_gold_and_draws(connection: Connection) -> None:
         "FOREIGN KEY(annotator_id) REFERENCES annotator (id))"
     )
     connection.exec_driver_sql("CREATE INDEX ix_draw_asset_id ON draw (asset_id)")
-    for table in ("gold", "draw"):
+    connection.exec_driver_sql("DROP TABLE verdict")
+    connection.exec_driver_sql(
+        f"CREATE TABLE verdict (id {own_key} NOT NULL, revision_id {key}, seq {key} NOT NULL, "
+        f"draw TEXT NOT NULL, asset_id {key} NOT NULL, annotator_id {key} NOT NULL, "
+        f"verdict TEXT NOT NULL, kind TEXT, opinion_id {key}, comment TEXT, PRIMARY KEY (id), "
+        "FOREIGN KEY(revision_id) REFERENCES revision (id), "
+        "FOREIGN KEY(seq) REFERENCES activity (seq), "
+        "FOREIGN KEY(asset_id) REFERENCES asset (id), "
+        "FOREIGN KEY(annotator_id) REFERENCES annotator (id), "
+        "FOREIGN KEY(opinion_id) REFERENCES revision (id))"
+    )
+    connection.exec_driver_sql("CREATE INDEX ix_verdict_revision_id ON verdict (revision_id)")
+    connection.exec_driver_sql("CREATE INDEX ix_verdict_asset_id ON verdict (asset_id)")
+    for table in ("gold", "draw", "verdict"):
         _guard(connection, table)
 
 
@@ -105,8 +118,8 @@ VERSIONS: Sequence[Version] = (
     ),
     Version(
         3,
-        "gold may be taken back; draw, a table of its own: what is put before whom, and why",
-        _add_gold_and_draws,
+        "gold may be taken back, a verdict says in what it differs; draw, a table of its own: what is put before whom, and why",
+        _add_quality,
     ),
 )
 

@@ -287,14 +287,22 @@ class CompletenessRow(SQLModel, table=True):
 
 
 class VerdictRow(SQLModel, table=True):
-    """A blind reviewer's judgement of a revision."""
+    """A blind reviewer's judgement; the newest row of (revision or opinion, annotator) holds."""
 
     __tablename__ = "verdict"
     id: int | None = Field(default=None, primary_key=True, sa_type=Key)
-    revision_id: int = Field(foreign_key="revision.id", sa_type=Key, index=True)
+    # null: an object that nobody drew
+    revision_id: int | None = Field(
+        default=None, foreign_key="revision.id", sa_type=Key, index=True
+    )
     seq: int = Field(foreign_key="activity.seq", sa_type=Key)
+    draw: str = Field(sa_type=Text)
+    asset_id: int = Field(foreign_key="asset.id", sa_type=Key, index=True)
     annotator_id: int = Field(foreign_key="annotator.id", sa_type=Key)
     verdict: str = Field(sa_type=Text)  # terms.Verdict
+    kind: str | None = Field(default=None, sa_type=Text)  # terms.DisputeKind
+    # the reviewer's own revision; null: drew nothing there
+    opinion_id: int | None = Field(default=None, foreign_key="revision.id", sa_type=Key)
     comment: str | None = Field(default=None, sa_type=Text)
 
 
