@@ -26,6 +26,7 @@ _SOURCES = {
     Origin.INTERPOLATED: "interpolated",
     Origin.CONSENSUS: "consensus",
     Origin.GROUND_TRUTH: "Ground truth",
+    Origin.ADJUDICATED: "file",
 }
 _WORDS = ("annotator", "batch", "schema", "stage", "origin")
 _MAX_KEPT = 4096

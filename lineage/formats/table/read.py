@@ -31,7 +31,7 @@ from lineage.formats.table.source import Block, Source, open_source
 from lineage.formats.table.standing import Standing, standing
 from lineage.terms import Completeness, Kind, Origin, Presence
 
-_NOT_ASKED = (Origin.MODEL, Origin.CONSENSUS)
+_NOT_ASKED = (Origin.MODEL, Origin.CONSENSUS, Origin.ADJUDICATED)
 _DEFAULTS = ("box", "unit")
 
 
