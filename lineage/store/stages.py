@@ -12,6 +12,7 @@ _BEFORE = (
     "AND p.id < e.id ORDER BY p.id DESC LIMIT 1), r.stage)"
 )
 _SHOWN = 5
+_HINT = "docs/review.md has the table of stages"
 
 
 def refuse_moves(connection: Connection, after: int) -> None:
@@ -34,33 +35,32 @@ def refuse_moves(connection: Connection, after: int) -> None:
     allowed = ", ".join(
         f"'{one.value}>{other.value}'" for one, others in STAGE_MOVES.items() for other in others
     )
-    _refuse(
-        connection,
-        f"({_BEFORE} || '>' || e.stage) NOT IN ({allowed})",
-        after,
-        slug="stage-move",
-        message="cannot go there from where it is",
-    )
+    found = _against(connection, f"({_BEFORE} || '>' || e.stage) NOT IN ({allowed})", after)
+    if found:
+        raise Refused("stage-move", f"{found}: cannot go there from where it is", hint=_HINT)
     judged = "SELECT 1 FROM verdict v WHERE v.revision_id = e.revision_id"
-    _refuse(
-        connection,
+    unchecked = (
         f"e.stage = '{Stage.FINAL.value}' AND {_BEFORE} = '{Stage.IN_REVIEW.value}' "
-        f"AND NOT EXISTS ({judged})",
-        after,
-        slug="stage-unchecked",
-        message="was drawn for a blind check and nobody has judged it yet",
+        f"AND NOT EXISTS ({judged})"
     )
+    found = _against(connection, unchecked, after)
+    if found:
+        raise Refused(
+            "stage-unchecked",
+            f"{found}: was drawn for a blind check and nobody has judged it yet",
+            hint=_HINT,
+        )
     own = f"{judged} AND v.verdict = '{Verdict.DISPUTE.value}' AND v.annotator_id = e.annotator_id"
-    _refuse(
-        connection,
-        f"{_BEFORE} = '{Stage.CONTESTED.value}' AND EXISTS ({own})",
-        after,
-        slug="stage-own-dispute",
-        message="is settled by the reviewer who disputed it",
-    )
+    settled = f"{_BEFORE} = '{Stage.CONTESTED.value}' AND EXISTS ({own})"
+    found = _against(connection, settled, after)
+    if found:
+        raise Refused(
+            "stage-own-dispute", f"{found}: is settled by the reviewer who disputed it", hint=_HINT
+        )
 
 
-def _refuse(connection: Connection, condition: str, after: int, *, slug: str, message: str) -> None:
+def _against(connection: Connection, condition: str, after: int) -> str:
+    """Return the first events that meet a condition, in words; empty where none does."""
     rows = connection.execute(
         text(
             f"SELECT e.revision_id, {_BEFORE}, e.stage FROM stage_event e "
@@ -69,7 +69,5 @@ def _refuse(connection: Connection, condition: str, after: int, *, slug: str, me
         ),
         {"after": after},
     ).all()
-    if rows:
-        told = "; ".join(f"revision {row[0]}, {row[1]} to {row[2]}" for row in rows[:_SHOWN])
-        more = " and more" if len(rows) > _SHOWN else ""
-        raise Refused(slug, f"{told}{more}: {message}", hint="docs/review.md has the stages")
+    told = "; ".join(f"revision {row[0]}, {row[1]} to {row[2]}" for row in rows[:_SHOWN])
+    return told + (" and more" if len(rows) > _SHOWN else "")

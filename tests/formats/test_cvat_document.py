@@ -94,6 +94,14 @@ def test_bytes_that_are_not_utf8_are_refused_with_their_place(
     assert f"byte {foreign} " in found.message
 
 
+@pytest.mark.parametrize("encoding", ["udf-8", "klingon", "hex"])
+def test_an_encoding_that_nobody_knows_is_refused(tmp_path: Path, encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?><annotations></annotations>'
+    found = refusal(tmp_path, text.encode())
+    assert found.slug == "unreadable-xml"
+    assert encoding in found.message
+
+
 def test_a_declared_encoding_is_honoured(tmp_path: Path) -> None:
     path = tmp_path / "latin.xml"
     path.write_bytes(

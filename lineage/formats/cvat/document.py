@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.parsers import expat
 
-from lineage.errors import BadInput
+from lineage.errors import BadInput, LineageError
 
 ROOT = "annotations"
 _BLOCK_BYTES = 1 << 18
@@ -109,6 +109,16 @@ class _Builder:
             self.parser.Parse(block, not block)
         except expat.ExpatError as exc:
             raise self._unreadable(exc) from exc
+        except LineageError:
+            raise
+        except (LookupError, ValueError) as exc:
+            # the parser asks Python for an encoding that it does not know itself
+            raise BadInput(
+                "unreadable-xml",
+                f"declares the encoding {self._encoding!r}: {exc}; expected UTF-8",
+                hint="export anew, or convert the file with iconv",
+                where=self.where(),
+            ) from exc
 
     def take(self) -> list[Element]:
         """Return the elements complete by now."""
