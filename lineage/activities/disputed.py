@@ -27,7 +27,9 @@ class Frame:
     annotation, revision, asset
         ndarrays of int64, shape (n,): of the label that stands for each disputed object.
     plain
-        ndarray of int64: assets without a dispute, those with the class first.
+        ndarray of int64, shape (m,): assets without a dispute.
+    has_class
+        ndarray of bool, shape (m,): one of the two things said stands on them.
     batch
         Tag of the batch of most disputed labels, whose task and schema the answers have.
     """
@@ -36,6 +38,7 @@ class Frame:
     revision: np.ndarray
     asset: np.ndarray
     plain: np.ndarray
+    has_class: np.ndarray
     batch: str
 
 
@@ -85,10 +88,10 @@ def frame_of(
     images = images[images % opinions.n_scopes == rows[0, 3] % opinions.n_scopes]
     images = images[~np.isin(images, disputed)]
     has_class = np.isin(images, opinions.labels.image[own])
-    plain = opinions.asset_of(np.concatenate([images[has_class], images[~has_class]]))
+    plain = opinions.asset_of(images)
     at = np.isin(opinions.labels.annotation, rows[:, 0])
     batch = np.bincount(opinions.labels.batch[at]).argmax()
-    return Frame(rows[:, 0], rows[:, 1], asset, plain, opinions.words.batches[batch])
+    return Frame(rows[:, 0], rows[:, 1], asset, plain, has_class, opinions.words.batches[batch])
 
 
 def _disputed(

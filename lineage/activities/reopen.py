@@ -17,11 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from lineage import columns
-from lineage.activities import batches, packets, position, trace
+from lineage.activities import batches, draws, packets, position, trace
 from lineage.activities.batches import BatchOrder
 from lineage.activities.context import Project
 from lineage.activities.disputed import NOTHING, Frame, frame_of
-from lineage.activities.draws import drawn
 from lineage.activities.gather import Threshold
 from lineage.activities.packets import Packet
 from lineage.activities.record import Outcome, recording
@@ -73,7 +72,8 @@ class DisputeOrder:
 class Reopened:
     """What was ordered; ``activity`` and ``packets`` are empty after a rehearsal.
 
-    ``n_open`` of ``n_disputes`` objects lie on images that two of the people have not seen yet.
+    ``n_open`` of ``n_disputes`` objects are not reopened yet and lie on images that two of the people
+    have not seen.
     Rows of ``people``: ``annotator n_eligible n_disputed n_decoys``.
     """
 
@@ -134,11 +134,12 @@ def reopen(
         ``no-annotator``, ``no-dispute``: nobody's first two opinions differ so.
     Refused
         ``dispute-nobody``: no disputed image is new to two of the people, or there are too few images
-        without a dispute.
+        without a dispute; ``dispute-batch``: the batch is in use for something else; ``batch-closed``.
     """
-    _check(order)
     packets.refuse_unknown_tool(order.tool)
-    asked = trace.selector_of(project, Choice(annotator=tuple(order.people))).annotators
+    named = trace.selector_of(project, Choice(annotator=tuple(order.people))).annotators
+    asked = tuple(dict.fromkeys(named))
+    _check(order, len(asked))
     frame = frame_of(
         project,
         order.class_,
@@ -146,10 +147,12 @@ def reopen(
         choice=choice or Choice(),
         threshold=threshold or Threshold(),
     )
+    like = _batch_like(project, order, frame.batch)
     plan = _planned(project, order, asked, frame)
     if is_rehearsal:
         return Reopened(None, None, order.batch, *plan.sizes, plan.people, ())
-    _batch(project, order, frame.batch)
+    if like is not None:
+        batches.create(project, like)
     done = Outcome()
     parameters = {
         "reason": DrawReason.DISPUTE,
@@ -172,18 +175,21 @@ def reopen(
 
 def _planned(project: Project, order: DisputeOrder, asked: Sequence[str], frame: Frame) -> _Plan:
     key = sampling.derived(packets.secret(project), f"draw dispute-{order.batch}")
-    seen = _seen(project, asked)
+    seq = position.resolve(project, None)
+    seen = draws.seen_by(project.ledger, asked, seq)
     told = [{"annotator": p, "n_eligible": _n_unseen(frame.asset, seen[p])} for p in asked]
     # who saw which image was chance, so those that two may still see are as good as all
     n_free = np.sum([~np.isin(frame.asset, seen[person]) for person in asked], axis=0)
-    free = np.flatnonzero(n_free >= _EACH)
+    free = np.flatnonzero((n_free >= _EACH) & ~_is_opened(project, frame, seq))
     if len(free) == 0:
         _refuse_nobody(project, frame, told)
     rank = np.argsort(sampling.fractions(frame.annotation[free], key), kind="stable")
     chosen = np.sort(free[rank[: order.n]])
     given = _dealt(frame.asset[chosen], asked, seen, key)
     decoys = {
-        person: _decoys(frame.plain, assets, seen[person], order, sampling.derived(key, person))
+        person: _decoys(
+            frame, assets, seen[person], order, sampling.derived(key, f"decoys {person}")
+        )
         for person, assets in given.items()
     }
     sizes = (len(frame.asset), len(free), len(chosen), len(np.unique(frame.asset[chosen])))
@@ -202,11 +208,10 @@ def write_packets(project: Project, draw: str, out: Path) -> tuple[Packet, ...]:
     NotFound
         ``no-draw``.
     Refused
-        ``packet-exists``.
+        ``packet-exists``; ``draw-key``: the key of the draw is not here.
     """
-    rows = drawn(
-        project.ledger, (DrawReason.DISPUTE, DrawReason.DECOY), position.resolve(project, None)
-    )
+    reasons = (DrawReason.DISPUTE, DrawReason.DECOY)
+    rows = draws.drawn(project.ledger, reasons, position.resolve(project, None))
     rows = rows.filter(pa.array(is_word(rows["draw"].combine_chunks(), [draw])))
     if rows.num_rows == 0:
         raise NotFound("no-draw", f"no draw {draw!r} of disputes", hint="lineage log")
@@ -220,15 +225,19 @@ def write_packets(project: Project, draw: str, out: Path) -> tuple[Packet, ...]:
     for person, asset in zip(rows["annotator"].to_pylist(), rows["asset"].to_pylist(), strict=True):
         people.setdefault(person, []).append(asset)
     key = sampling.derived(packets.secret(project), f"draw dispute-{batch}")
+    if sampling.key_name(key) != parameters["key"]:
+        raise Refused(
+            "draw-key",
+            f"{draw} was dealt out by another key than the one here: the same packets cannot be made",
+            hint="bring .lineage/sampling.key from where the draw was made, or a backup",
+        )
     return packets.write(project, out / draw, str(parameters["tool"]), people, batch, key=key)
 
 
-def _check(order: DisputeOrder) -> None:
+def _check(order: DisputeOrder, n_people: int) -> None:
     problems = []
-    if len(set(order.people)) < _EACH:
-        problems.append(
-            f"{len(set(order.people))} people, expected two at least: --for NAME --for NAME"
-        )
+    if n_people < _EACH:
+        problems.append(f"people asked: {n_people}, expected 2 at least: --for NAME --for NAME")
     if order.class_ == order.as_class:
         problems.append("the two things said are the same")
     if order.n < 1:
@@ -242,16 +251,11 @@ def _check(order: DisputeOrder) -> None:
         raise BadInput("dispute-order", "; ".join(problems))
 
 
-def _seen(project: Project, people: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return the images that each person has answered for or been asked about."""
-    found: dict[str, list[np.ndarray]] = {person: [] for person in people}
-    for table in ("roster", "draws"):
-        for rows in project.ledger.scan(table, ("asset", "annotator")):
-            asset = np.asarray(rows["asset"])
-            for person, parts in found.items():
-                parts.append(asset[is_word(rows["annotator"], [person])])
-    none = np.zeros(0, np.int64)
-    return {person: np.unique(np.concatenate([none, *parts])) for person, parts in found.items()}
+def _is_opened(project: Project, frame: Frame, seq: int) -> np.ndarray:
+    """Tell which disputes were drawn before: their fresh opinions are ordered."""
+    rows = draws.drawn(project.ledger, (DrawReason.DISPUTE,), seq)
+    before = draws.annotations_of(project.ledger, rows, seq).values()
+    return np.isin(frame.annotation, np.array(list(before), np.int64))
 
 
 def _refuse_nobody(project: Project, frame: Frame, told: Sequence[Row]) -> None:
@@ -261,7 +265,7 @@ def _refuse_nobody(project: Project, frame: Frame, told: Sequence[Row]) -> None:
     )
     raise Refused(
         "dispute-nobody",
-        f"of {len(np.unique(frame.asset))} disputed images none is new to two of them; "
+        f"of {len(np.unique(frame.asset))} disputed images none that is not reopened yet is new to two of them; "
         f"each has not seen: {people}",
         hint="ask more people with --for",
     )
@@ -291,36 +295,52 @@ def _dealt(
 
 
 def _decoys(
-    plain: np.ndarray, given: np.ndarray, seen: np.ndarray, order: DisputeOrder, key: bytes
+    frame: Frame, given: np.ndarray, seen: np.ndarray, order: DisputeOrder, key: bytes
 ) -> np.ndarray:
     """Choose images that nobody disputed, those with the class first."""
     n = math.ceil(len(given) * order.decoy_fraction / (1 - order.decoy_fraction))
-    free = plain[~np.isin(plain, seen) & ~np.isin(plain, given)]
+    free = np.flatnonzero(~np.isin(frame.plain, seen) & ~np.isin(frame.plain, given))
     if len(free) < n:
         raise Refused(
             "dispute-nobody",
             f"{len(free)} images that nobody disputed and the person has not seen, {n} decoys are needed",
             hint="ask fewer disputes with -n, or other people with --for",
         )
-    # twice as many as are needed, in the order of the frame, so that most carry the class
-    pool = free[: 2 * n]
-    return pool[np.argsort(sampling.fractions(pool, key), kind="stable")[:n]]
+    # by keyed hash and never in order: the names of images would tell which were not disputed
+    number = sampling.fractions(frame.plain[free], key)
+    rank = np.lexsort((number, ~frame.has_class[free]))
+    found: np.ndarray = frame.plain[free[rank[:n]]]
+    return found
 
 
-def _batch(project: Project, order: DisputeOrder, like: str) -> None:
+def _batch_like(project: Project, order: DisputeOrder, like: str) -> BatchOrder | None:
+    """Return the order of the batch that is to be made, None where it is there and free for this.
+
+    A batch that holds other answers is not: all that is in a batch of fresh opinions counts for
+    disputes alone.
+    """
     known = {row.tag: row for row in batches.list_all(project)}
-    row = known[like]
-    if order.batch not in known:
-        batches.create(project, BatchOrder(order.batch, row.task, row.schema))
-        return
-    own = known[order.batch]
+    row, own = known[like], known.get(order.batch)
+    if own is None:
+        return BatchOrder(order.batch, row.task, row.schema)
+    batches.schema_for_import(project, own)
+    problem = None
     if (own.task, own.schema.split("@")[0]) != (row.task, row.schema.split("@")[0]):
+        problem = f"asks {own.task} under {own.schema}, the disputes are about {row.task} under {row.schema}"
+    elif own.tag not in draws.fresh_batches(
+        project.ledger, position.resolve(project, None)
+    ) and any(
+        is_word(rows["batch"], [own.tag]).any()
+        for rows in project.ledger.scan("roster", ("batch",))
+    ):
+        problem = "holds answers already, which would count for disputes alone from now on"
+    if problem is not None:
         raise Refused(
             "dispute-batch",
-            f"batch {order.batch} asks {own.task} under {own.schema}, the disputes are about "
-            f"{row.task} under {row.schema}",
+            f"batch {own.tag} {problem}",
             hint="name a batch of its own with --batch",
         )
+    return None
 
 
 def _rows(
