@@ -15,6 +15,14 @@ from lineage.store import read
 from lineage.store.read import BatchRow
 from lineage.terms import ActivityKind, BatchKind, BatchState, SchemaState
 
+POLICY: Mapping[str, float] = {
+    "overlap_fraction": 0.0,
+    "review_fraction": 0.0,
+    "gold_fraction": 0.0,
+    "agreement_least": 0.8,
+}
+"""What a policy says, and what holds where an order does not say it; all in [0, 1]."""
+
 
 @dataclass(frozen=True, slots=True)
 class BatchOrder:
@@ -35,7 +43,8 @@ class BatchOrder:
     priority
         Higher comes first.
     policy
-        ``overlap_fraction``, ``review_fraction``, in [0, 1].
+        Values of `POLICY`: the fractions of images that are labelled twice and that have gold, of
+        labels that are re-checked, and what agreement a pilot has to reach.
     """
 
     tag: str
@@ -63,10 +72,7 @@ def create(project: Project, order: BatchOrder) -> BatchRow:
         raise BadInput(
             "batch-tag", f"{order.tag!r} is no batch tag, expected letters, digits and . _ - only"
         )
-    policy = dict(order.policy or {})
-    wrong = {name: value for name, value in policy.items() if not 0 <= value <= 1}
-    if wrong:
-        raise BadInput("batch-policy", f"{wrong} in the policy, expected fractions in [0, 1]")
+    policy = _policy(order.policy or {})
     if any(row.tag == order.tag for row in list_all(project)):
         raise Refused(
             "batch-exists",
@@ -93,6 +99,11 @@ def create(project: Project, order: BatchOrder) -> BatchRow:
             },
         )
     return get(project, order.tag)
+
+
+def policy_of(row: BatchRow) -> dict[str, float]:
+    """Return a batch's policy; what one of an earlier release does not say is as `POLICY` has it."""
+    return {name: float(str(row.policy.get(name, value))) for name, value in POLICY.items()}
 
 
 def close(project: Project, tag: str, *, reason: str = "") -> BatchRow:
@@ -159,6 +170,21 @@ def schema_for_import(project: Project, row: BatchRow) -> LabelSchema:
     _refuse_unlocked(schema, BatchKind(row.kind))
     schemas.refuse_changed(project, schema)
     return schemas.as_schema(schema)
+
+
+def _policy(given: Mapping[str, float]) -> dict[str, float]:
+    wrong = [f"{name}: unknown" for name in given if name not in POLICY]
+    wrong += [
+        f"{name}: {value!r}"
+        for name, value in given.items()
+        if name in POLICY and not 0 <= value <= 1
+    ]
+    if wrong:
+        raise BadInput(
+            "batch-policy",
+            f"{'; '.join(wrong)} in the policy, expected fractions in [0, 1] of {', '.join(POLICY)}",
+        )
+    return {**POLICY, **given}
 
 
 def _refuse_unlocked(row: read.SchemaRow, kind: BatchKind) -> None:

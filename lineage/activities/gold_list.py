@@ -96,7 +96,9 @@ def gold_list(
     return GoldList(len(rows), by, rows)
 
 
-def coverage(project: Project, refs: Sequence[str] = (), *, least: int = 1) -> GoldCoverage:
+def coverage(
+    project: Project, refs: Sequence[str] = (), *, least: int = 1, task: str | None = None
+) -> GoldCoverage:
     """Return how much gold there is for each class and edge case.
 
     Parameters
@@ -107,6 +109,8 @@ def coverage(project: Project, refs: Sequence[str] = (), *, least: int = 1) -> G
         Schema versions; none for all that are locked.
     least
         How many gold labels it takes for a class or an edge case not to be missing.
+    task
+        Gold of batches of this task alone, which is all that holds for it; None for every task.
 
     Raises
     ------
@@ -119,6 +123,10 @@ def coverage(project: Project, refs: Sequence[str] = (), *, least: int = 1) -> G
     if not asked:
         raise NotFound("no-schema", "no label schema is locked", hint="lineage schema lock REF")
     told = gold.standing(project.ledger, position.resolve(project, None))
+    if task is not None:
+        with project.store.reading() as connection:
+            tags = [row.tag for row in read.batches(connection) if row.task == task]
+        told = told.filter(pa.array(np.isin(told["batch"].to_pylist(), tags)))
     rows: list[Row] = []
     for version in asked:
         schema = schemas.as_schema(version)

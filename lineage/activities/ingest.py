@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lineage.activities import batches, emit, recognise, record, repeats
 from lineage.activities.context import Project
+from lineage.activities.readiness import refuse_unready
 from lineage.activities.record import Outcome, SourceFile, recording
 from lineage.activities.sizes import KnownSizes
 from lineage.activities.spool import Spool, fill
@@ -125,8 +126,9 @@ def import_labels(
         ``no-such-file``, ``mixed-formats``, ``nothing-to-import``, ``archive-...``, or the file's
         own failure; nothing was recorded.
     Refused
-        ``batch-closed``, ``schema-not-locked``, or ``strict``: labels violate the schema and
-        ``is_strict`` was asked for; nothing was recorded.
+        ``batch-closed``, ``schema-not-locked``, ``batch-not-ready``: a volume batch lacks something
+        (`readiness.check`), or ``strict``: labels violate the schema and ``is_strict`` was asked for;
+        nothing was recorded.
     """
     how = options or ImportOptions()
     started = project.clock()
@@ -142,6 +144,7 @@ def import_labels(
     ):
         return _repeat(project, batch, known, files)
     schema = batches.schema_for_import(project, target)
+    refuse_unready(project, target)
     folder = Path(tempfile.mkdtemp(prefix="import-", dir=project.root / ".lineage"))
     try:
         found = sources.find(given, scratch=folder / "unpacked", format=asked)

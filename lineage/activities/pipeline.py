@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lineage import labelschema
-from lineage.activities import batches, schemas
+from lineage.activities import batches, gold_batches, schemas
 from lineage.activities.batches import BatchOrder
 from lineage.activities.context import Project
+from lineage.activities.gold_batches import GoldBatch
 from lineage.activities.ingest import ImportOptions, ImportReport, import_labels
 from lineage.errors import BadInput, Refused
 from lineage.settings import IngestBatch, IngestSource, Params, load_params
@@ -35,6 +36,7 @@ class IngestReport:
     schemas: tuple[str, ...]
     batches: tuple[str, ...]
     imports: tuple[ImportReport, ...]
+    gold: tuple[GoldBatch, ...]
     refused: tuple[Refusal, ...]
 
 
@@ -42,14 +44,17 @@ def ingest(project: Project) -> IngestReport:
     """Bring the ledger up to what ``params.yaml`` lists.
 
     Schema files that are new are added, and locked if a batch that is no pilot uses them; batches
-    that are missing are created; sources are imported, those on record already changing nothing.
+    that are missing are created; sources are imported in the order of the file, those on record
+    already changing nothing; what a batch of gold holds is declared gold.
 
-    A batch whose sources fail (a torn file, a closed batch) is reported as refused; the others go in.
+    A batch whose sources fail (a torn file, a closed batch, one that is not ready for volume) is
+    reported as refused; the others go in.
 
     Raises
     ------
     Refused
-        ``batch-differs``: a batch on record has another schema or kind than ``params.yaml`` says.
+        ``batch-differs``: a batch on record has another schema, kind or policy than ``params.yaml``
+        says.
     StoreFault
         The store or the disk fails: nothing further is tried.
     """
@@ -57,13 +62,18 @@ def ingest(project: Project) -> IngestReport:
     added = _schemas(project, params)
     created = [order.tag for order in params.ingest if _batch(project, order)]
     reports: list[ImportReport] = []
+    declared: list[GoldBatch] = []
     refused: list[Refusal] = []
     for order in params.ingest:
         try:
             reports += _sources(project, order, params)
+            if order.gold:
+                declared.append(gold_batches.keep(project, order.tag, order.gold_edge_cases))
         except (BadInput, Refused) as exc:
             refused.append(Refusal(order.tag, exc.slug, str(exc), exc.hint))
-    return IngestReport(tuple(added), tuple(created), tuple(reports), tuple(refused))
+    return IngestReport(
+        tuple(added), tuple(created), tuple(reports), tuple(declared), tuple(refused)
+    )
 
 
 def _schemas(project: Project, params: Params) -> list[str]:
@@ -84,11 +94,8 @@ def _schemas(project: Project, params: Params) -> list[str]:
 def _batch(project: Project, order: IngestBatch) -> bool:
     known = {row.tag: row for row in batches.list_all(project)}
     row = known.get(order.tag)
+    policy = {name: float(getattr(order, name)) for name in batches.POLICY}
     if row is None:
-        policy = {
-            "overlap_fraction": order.overlap_fraction,
-            "review_fraction": order.review_fraction,
-        }
         kind = _kind(order)
         batches.create(
             project,
@@ -103,6 +110,15 @@ def _batch(project: Project, order: IngestBatch) -> bool:
             f"batch {order.tag} is on record as {row.kind} under {row.schema}, "
             f"params.yaml says {order.kind} under {order.schema}",
             hint="history is not changed: give the new order a tag of its own",
+        )
+    stands = batches.policy_of(row)
+    differing = [name for name in policy if policy[name] != stands[name]]
+    if differing:
+        told = (f"{name} {stands[name]:g}, not {policy[name]:g}" for name in differing)
+        raise Refused(
+            "batch-differs",
+            f"the policy of batch {order.tag} is on record, and fixed: {', '.join(told)}",
+            hint="take params.yaml back to it, or give the new order a tag of its own",
         )
     return False
 

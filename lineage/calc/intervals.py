@@ -18,6 +18,9 @@ FEW = 30
 TOO_FEW = 5
 """With fewer mentions than these there is no number."""
 
+_NONE = 1e-9
+"""Of the mentions: fewer contradicted ones than these are rounding."""
+
 
 def alpha_interval(t: Tally, *, z: float = Z95) -> tuple[np.ndarray, np.ndarray]:
     """Return per-class intervals for `coefficients.alpha_by_class`.
@@ -52,7 +55,8 @@ def specific_interval(t: Tally, *, z: float = Z95) -> tuple[np.ndarray, np.ndarr
 
     Notes
     -----
-    Classes with fewer than `FEW` agreeing pairs get Wilson's interval on ``q``, the share of pairs
+    Classes with fewer than `FEW` agreeing pairs, or with no other (the logarithm of 1 - 1 has no
+    bounds), get Wilson's interval on ``q``, the share of pairs
     with the class that agree, on ``n / deff`` pairs, carried over by ``2 q / (1 + q)``; the design
     effect deff compares the clustered variance with that of independent pairs.
     """
@@ -63,7 +67,7 @@ def specific_interval(t: Tally, *, z: float = Z95) -> tuple[np.ndarray, np.ndarr
         value = specific_agreement(t)
         low, high = _log_bounds(value, variance, z)
         few_low, few_high = _few_bounds(t, z)
-    is_few = t.coincidences / 2 < FEW
+    is_few = (t.coincidences / 2 < FEW) | (d <= _NONE * k)
     return np.where(is_few, few_low, low), np.where(is_few, few_high, high)
 
 

@@ -156,6 +156,7 @@ def ingest(ctx: typer.Context) -> None:
                 "schemas": done.schemas,
                 "batches": done.batches,
                 "imports": [_import_document(entry) for entry in done.imports],
+                "gold": done.gold,
                 "refused": done.refused,
             }
         )
@@ -189,6 +190,11 @@ def ingest(ctx: typer.Context) -> None:
     for entry in done.imports:
         if entry.by_rule:
             report.line(f"{entry.batch}: {_rules(entry)}; the whole table: {entry.violations_path}")
+    for kept in done.gold:
+        dropped = f", {kept.n_dropped:,} taken back by hand" if kept.n_dropped else ""
+        report.line(
+            f"{kept.batch} is gold: {kept.n_written:,} declared, {kept.n_unchanged:,} unchanged{dropped}"
+        )
     for refusal in done.refused:
         report.line(f"batch {refusal.batch} was refused: {refusal.message} [{refusal.slug}]")
         report.line(f"  help: {refusal.hint}")

@@ -223,6 +223,15 @@ def test_few_positives_are_covered_too(expected: int) -> None:
     assert n_covered / n_tries > 0.93
 
 
+@pytest.mark.parametrize("n", [20, 60, 4000])
+def test_perfect_agreement_has_an_interval_however_much_there_is_of_it(n: int) -> None:
+    unit = np.repeat(np.arange(n), 2)
+    low, high = intervals.specific_interval(tally(unit, unit % 2 * 0, 1))
+    q = intervals.wilson(n, n)[0]
+    assert low[0] == pytest.approx(2 * q / (1 + q))
+    assert high[0] == pytest.approx(1)
+
+
 def _yaml(path: Path) -> dict[int, dict[int, bool]]:
     import yaml
 
