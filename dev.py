@@ -88,6 +88,7 @@ DEMO = [
     [str(BIN / "dvc"), "repro"],
     [str(BIN / "lineage"), "status"],
     [str(BIN / "lineage"), "version", "list"],
+    [str(BIN / "lineage"), "report"],
 ]
 
 if __name__ == "__main__":

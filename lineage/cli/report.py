@@ -63,7 +63,13 @@ def table(
     most: int = MAX_ROWS,
 ) -> None:
     """Print a table, its first ``most`` rows, numbers to the right; ``more`` says how to see the rest."""
-    shown = [[_cell(value) for value in row] for row in rows[:most]]
+    shown = [
+        [
+            _number(value) if name in _NUMBERS else _cell(value)
+            for name, value in zip(names, row, strict=True)
+        ]
+        for row in rows[:most]
+    ]
     right = [
         bool(rows) and all(isinstance(row[i], (int, float)) or row[i] is None for row in rows)
         for i in range(len(names))
@@ -77,6 +83,14 @@ def table(
         line("  ".join(cells).rstrip())
     if len(rows) > most:
         line(f"... and {len(rows) - most:,} more: {more}")
+
+
+_NUMBERS = frozenset({"annotation", "revision", "newer_revision", "seq"})
+"""Columns whose values name something: they are typed again, so nothing stands between their digits."""
+
+
+def _number(value: Cell) -> str:
+    return str(value) if isinstance(value, int) else _cell(value)
 
 
 def moment(value: object) -> str:

@@ -17,6 +17,8 @@ def test_from_declaring_to_dropping(run: Run, world: Path) -> None:
         assert ran.code == code, ran.out + ran.err
         return ran.out + ran.err
 
+    # the world's own gold is out of the way
+    assert "gold no more" in said("drop", "--batch", "gold", "--reason", "hana draws better")
     chosen = ("--annotator", "hana", "--schema", "street@2.0")
     edge = ("--edge-case-from", "occluded:partially=partially_occluded")
     assert "no edge case 'partially_occluded'" in said(

@@ -48,6 +48,17 @@ def test_asking_the_record_works_on_the_world_of_the_demo(world: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_asking_whether_labels_are_good_works_on_the_world_of_the_demo(world: Path) -> None:
+    asked = commands("Ask whether the labels are good")
+    assert len(asked) >= 6
+    for words in asked:
+        done = shell(world, *words)
+        assert done.returncode == 0, f"{words}: {done.stderr}"
+        assert done.stdout.strip(), words
+        assert "Traceback" not in done.stderr
+    assert (world / "reports" / "quality.html").stat().st_size > 100_000
+
+
 def test_a_project_of_ones_own_comes_about_by_the_readme(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     root.mkdir()
