@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from lineage.calc import comparisons
+from lineage.calc import comparisons, state
 from lineage.calc.assignment import assign
 from lineage.calc.coefficients import Tally
 from lineage.calc.comparisons import Pairs, Places
@@ -170,7 +170,7 @@ def cut(
         cell + second, minlength=n_cells
     )
     same = 2.0 * np.bincount((cell + first)[first == second], minlength=n_cells)
-    seen = np.unique(of_image * np.int64(max(n_values, 1)) + value) % max(n_values, 1)
+    seen = state.grouped(of_image * np.int64(max(n_values, 1)) + value)[0] % max(n_values, 1)
     return Cut(
         detection=comparisons.detection(
             taken, of_image, n_classes=n_classes, slice_=value, n_slices=n_values, by_class=False

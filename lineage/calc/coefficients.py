@@ -15,6 +15,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from lineage.calc import state
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -111,9 +113,9 @@ def cluster_moments(
     n
         How many classes there are.
     """
-    _, dense = np.unique(cluster, return_inverse=True)
+    _, dense = state.grouped(cluster)
     total = np.bincount(dense, mentioned)
-    cells, code = np.unique(dense * np.int64(n) + k, return_inverse=True)
+    cells, code = state.grouped(dense * np.int64(n) + k)
     d, m = np.bincount(code, contradicted), np.bincount(code, mentioned)
     at, of = cells // n, cells % n
     products = (d * d, d * m, d * total[at], m * m, m * total[at])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from lineage.calc import state
 from lineage.calc.coefficients import Tally, cluster_moments
 from lineage.calc.geometry import pairs_inside, pairs_within
 
@@ -182,7 +183,7 @@ def detection(
     n = n_slices * width
     mentions = np.bincount(cell, minlength=n).astype(float)
     borne_out = mentions - np.bincount(cell, wrong.astype(float), n)
-    n_units = len(np.unique(found.unit))
+    n_units = len(state.grouped(found.unit)[0])
     return Tally(
         n_units=n_units,
         n_rated=n_units,

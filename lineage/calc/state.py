@@ -135,6 +135,38 @@ def newest(*keys: np.ndarray) -> np.ndarray:
     return np.sort(order[ends])
 
 
+def grouped(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different values, ascending, and which of them each one is.
+
+    Parameters
+    ----------
+    values
+        ndarray of int, shape (n,).
+
+    Returns
+    -------
+    tuple of ndarray of int64
+        Shapes (m,) and (n,): as ``np.unique(values, return_inverse=True)``, without a sort where the
+        values lie close together.
+
+    Examples
+    --------
+    >>> grouped(np.array([7, 5, 7]))
+    (array([5, 7]), array([1, 0, 1]))
+    """
+    if len(values) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    low = int(values.min())
+    width = int(values.max()) - low + 1
+    if width > _DENSE * len(values):
+        found, code = np.unique(values, return_inverse=True)
+        return found.astype(np.int64), code
+    is_there = np.zeros(width, bool)
+    is_there[values - low] = True
+    number = np.cumsum(is_there) - 1
+    return np.flatnonzero(is_there) + low, number[values - low]
+
+
 def row_of(known: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """Return where each asked key stands among the known ones.
 

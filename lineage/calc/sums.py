@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lineage.calc import state
+
 
 @dataclass(frozen=True, slots=True)
 class Sums:
@@ -68,7 +70,7 @@ def summed(key: np.ndarray, value: np.ndarray) -> Sums:
     >>> found.key.tolist(), found.value.ravel().tolist()
     ([3, 5], [2.0, 4.0])
     """
-    keys, code = np.unique(key, return_inverse=True)
+    keys, code = state.grouped(key)
     columns = [np.bincount(code, column, len(keys)) for column in value.T]
     return Sums(keys, np.stack(columns, axis=1) if len(columns) else np.zeros((len(keys), 0)))
 

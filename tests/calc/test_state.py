@@ -120,3 +120,12 @@ def test_rules_judge_as_their_words_do(box: list[float], side: float) -> None:
         if 0 < side <= 1e6 and (min(x0, y0) < -1 or max(x1, y1) > side + 1):
             expected.add("outside-image")
     assert broken == expected
+
+
+@given(st.lists(st.integers(-40, 40) | st.integers(-(2**60), 2**60), max_size=60))
+def test_values_are_grouped_as_by_a_sort_whatever_they_are(values: list[int]) -> None:
+    told = np.array(values, np.int64)
+    wanted, code = np.unique(told, return_inverse=True)
+    found = state.grouped(told)
+    assert found[0].tolist() == wanted.tolist()
+    assert found[1].tolist() == code.tolist()
