@@ -89,7 +89,12 @@ def _tell(told: Mapping[str, object], alarms: Sequence[Row]) -> None:
         report.line("  order overlap: policy overlap_fraction of a batch, docs/settings.md")
         return
     report.line(
-        f"{len(weeks)} weeks, {weeks[0]} to {weeks[-1]}; {told['n_compared']:,} comparisons, "
+        (
+            f"{len(weeks)} weeks, {weeks[0]} to {weeks[-1]}"
+            if len(weeks) > 1
+            else f"one week, {weeks[0]}"
+        )
+        + f"; {told['n_compared']:,} comparisons, "
         f"{told['n_streams']:,} streams charted"
     )
     if told["n_waiting"]:
