@@ -178,6 +178,7 @@ def _annotators(
     return (rng.random((2, n)) < say).astype(np.int64)
 
 
+@pytest.mark.slow
 def test_the_clustered_interval_covers_what_it_promises() -> None:
     # METHODS 1.3: coverage .953 by image; prevalence 3 %, images of five
     rng = np.random.default_rng(5)

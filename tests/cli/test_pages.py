@@ -18,6 +18,7 @@ def test_it_says_what_it_wrote_and_how_people_stand_on_it(run: Run, project_root
     assert "by name" in run(project_root, "report", "--names").out
 
 
+@pytest.mark.slow
 def test_the_page_for_dvc_comes_with_the_word_that_turns_it_on(
     run: Run, project_root: Path
 ) -> None:

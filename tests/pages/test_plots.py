@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from dvc_render.html import HTML
 
 from lineage.pages.plots import plots_page
 
 
+@pytest.mark.slow
 def test_dvc_fills_the_page_in_and_nothing_is_fetched() -> None:
     document = HTML(plots_page(), refresh_seconds=5)
     document.with_scripts('<script src="https://elsewhere.example/vega.js"></script>')

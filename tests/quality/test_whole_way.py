@@ -66,6 +66,7 @@ def honest(empty_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Fou
     return found_of(root, 20_000)
 
 
+@pytest.mark.slow
 def test_the_ledger_holds_the_opinions_that_the_world_has(project: Project) -> None:
     world = worlds.settings(9, 500, SPLIT, overlap_fraction=0.3)
     names = worlds.recorded(project, world)
