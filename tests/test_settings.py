@@ -23,7 +23,7 @@ def test_nothing_is_all_defaults(tmp_path: Path) -> None:
 
 def test_our_own_files_are_read() -> None:
     params = settings.load_params(REPOSITORY)
-    assert len(params.ingest) == 16
+    assert len(params.ingest) == 17
     assert sum(params.recipe.splits.values()) == pytest.approx(1)
     assert settings.load_project(REPOSITORY).origin == "lineage-demo"
 
