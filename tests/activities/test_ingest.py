@@ -401,15 +401,25 @@ ACTIONS = st.lists(
 )
 
 
+Histories = list[list[tuple[int, str, int]]]
+
+
 @given(ACTIONS)
-@settings(max_examples=25)
-def test_random_histories_read_back_as_of_every_moment(
-    histories: list[list[tuple[int, str, int]]],
-) -> None:
+@settings(max_examples=6)
+def test_random_histories_read_back_as_of_every_moment(histories: Histories) -> None:
+    read_back(histories)
+
+
+@pytest.mark.slow
+@given(ACTIONS)
+@settings(max_examples=60)
+def test_more_random_histories_read_back_too(histories: Histories) -> None:
+    read_back(histories)
+
+
+def read_back(histories: Histories) -> None:
     """Import random whole exports in turn; the record as of each equals that export."""
     import tempfile
-
-    from lineage.activities.project import init
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "p"
@@ -417,7 +427,6 @@ def test_random_histories_read_back_as_of_every_moment(
         subprocess.run(["git", "init", "-q", str(root)], check=True)
         (root / ".lineage").mkdir()
         (root / ".lineage" / "config.toml").write_text('origin = "p"\n')
-        assert init is not None
         project = open_project(root)
         make_batch(project, {"car": ["box"], "dog": ["box"]})
         moments = []
@@ -457,6 +466,7 @@ def start_import(project: Project, path: Path, who: str) -> subprocess.Popen[byt
     )
 
 
+@pytest.mark.slow
 def test_imports_at_once_lose_and_double_nothing(project: Project) -> None:
     make_batch(project, {"car": ["box"]})
     paths = [

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import REPOSITORY, shell
 from tests.exports import coco
 
@@ -48,6 +50,7 @@ def test_asking_the_record_works_on_the_world_of_the_demo(world: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_asking_whether_labels_are_good_works_on_the_world_of_the_demo(world: Path) -> None:
     asked = commands("Ask whether the labels are good")
     assert len(asked) >= 6

@@ -126,7 +126,9 @@ def test_a_declared_encoding_is_honoured(tmp_path: Path) -> None:
         (b"<annotations>" + b"<a>" * 100_000, "too-deep"),
         (b"<annotations><image name='a'>" + b"<b>" * 100_000, "too-deep"),
         (b"<annotations><image name='a'/><meta/></annotations>", "wrong-shape"),
-        (b"<annotations><image name='" + b"a" * (34 << 20), "too-large"),
+        pytest.param(
+            b"<annotations><image name='" + b"a" * (34 << 20), "too-large", marks=pytest.mark.slow
+        ),
     ],
 )  # fmt: skip
 def test_what_is_no_cvat_file_is_refused(tmp_path: Path, content: bytes, slug: str) -> None:
@@ -163,6 +165,7 @@ def big_export(path: Path, n_images: int) -> None:
         file.write("</annotations>")
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     path = tmp_path / "big.xml"
     peaks = []
