@@ -494,7 +494,9 @@ def test_ctrl_c_leaves_no_trace(project: Project) -> None:
     before = state(project)
     script = WRITER.replace(
         "import_labels(project",
+        # a runner in the background hands an ignored SIGINT down
         "import os, signal, lineage.segments as s\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "old = s.SegmentWriter.append\n"
         "def stop(self, table, batch):\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
