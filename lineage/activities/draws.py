@@ -28,12 +28,12 @@ def drawn(ledger: Ledger, reasons: tuple[DrawReason, ...], up_to: int) -> pa.Tab
 
 
 def fresh_batches(ledger: Ledger, up_to: int) -> frozenset[str]:
-    """Return the tags of the batches into which fresh opinions on disputes come.
+    """Return the tags of the batches into which fresh opinions on disputes, and reviewers' answers, come.
 
-    Who was asked there was chosen because others had differed: to count them among all opinions
-    would be selection on the outcome.
+    Who was asked there was chosen because others had differed, or by class and by what a model says:
+    to count them among all opinions would be selection.
     """
-    rows = drawn(ledger, (DrawReason.DISPUTE, DrawReason.DECOY), up_to)
+    rows = drawn(ledger, (DrawReason.DISPUTE, DrawReason.DECOY, DrawReason.REVIEW), up_to)
     return frozenset(rows["batch"].unique().to_pylist())
 
 

@@ -127,7 +127,7 @@ def write(
         files[path] = _tasks(uris) if tool == "label-studio" else "\n".join(listed) + "\n"
         packets.append(Packet(person, path, len(images)))
     for path, text in files.items():
-        _put(path, text)
+        put(path, text)
     return tuple(packets)
 
 
@@ -146,7 +146,14 @@ def _safe(person: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", person)
 
 
-def _put(path: Path, text: str) -> None:
+def put(path: Path, text: str) -> None:
+    """Write a file of a packet, dated as every other; the same content may stand there already.
+
+    Raises
+    ------
+    Refused
+        ``packet-exists``.
+    """
     content = text.encode()
     if path.exists() and path.read_bytes() != content:
         raise Refused(

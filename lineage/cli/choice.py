@@ -26,7 +26,8 @@ AsOf = Annotated[
 Formats = Annotated[
     str,
     typer.Option(
-        "--format", help="auto, or one of label-studio, cvat, coco, voc, yolo, labelbox, table."
+        "--format",
+        help="auto, or one of label-studio, cvat, cvat-rest, coco, voc, yolo, labelbox, table.",
     ),
 ]
 MapFile = Annotated[

@@ -99,9 +99,9 @@ def import_(
         return
     done = import_labels(project, files, batch, options=options)
     if session.as_json:
-        report.print_json(_import_document(done))
+        report.print_json(import_document(done))
     else:
-        _tell_import(done, is_dry_run=dry_run)
+        tell_import(done, is_dry_run=dry_run)
     if done.n_rejected:
         raise typer.Exit(1)
 
@@ -121,7 +121,7 @@ def _import_history(
         raise Usage("usage", f"--from-git takes one PATH, got {len(paths)}")
     done = import_history(project, paths[0], batch, options=options, revision=rev)
     documents = [
-        {**report.fields(c), "done": _import_document(c.done)}  # the import's own document
+        {**report.fields(c), "done": import_document(c.done)}  # the import's own document
         for c in done.commits
     ]
     if as_json:
@@ -155,7 +155,7 @@ def ingest(ctx: typer.Context) -> None:
             {
                 "schemas": done.schemas,
                 "batches": done.batches,
-                "imports": [_import_document(entry) for entry in done.imports],
+                "imports": [import_document(entry) for entry in done.imports],
                 "gold": done.gold,
                 "refused": done.refused,
             }
@@ -284,7 +284,8 @@ def _pairs(words: list[str]) -> dict[str, str]:
     return {file: name for file, _, name in (word.partition("=") for word in words)}
 
 
-def _import_document(done: ImportReport) -> dict[str, object]:
+def import_document(done: ImportReport) -> dict[str, object]:
+    """Return the document that ``--json`` promises of an import."""
     found = report.fields(done)
     by_rule, path = found.pop("by_rule"), found.pop("violations_path")
     n = sum(by_rule.values()) if isinstance(by_rule, dict) else 0
@@ -312,7 +313,8 @@ def _rules(done: ImportReport) -> str:
     return ", ".join(f"{rule} {n:,}" for rule, n in done.by_rule.items())
 
 
-def _tell_import(done: ImportReport, *, is_dry_run: bool) -> None:
+def tell_import(done: ImportReport, *, is_dry_run: bool) -> None:
+    """Tell of an import."""
     what = "would be recorded" if is_dry_run else "recorded"
     if done.is_repeat:
         report.line(

@@ -48,10 +48,12 @@ def status(
     as_of: Annotated[str | None, typer.Option(help="A moment in the past.")] = None,
 ) -> None:
     """Show where the project stands."""
-    from lineage.activities import trace
+    from lineage.activities import review_status, trace
 
     session = session_of(ctx)
-    found = trace.status(session.open(), trace.Choice(as_of=as_of))
+    project = session.open()
+    found = trace.status(project, trace.Choice(as_of=as_of))
+    gates = review_status.gates(project, as_of)
     rows = [
         {
             "tag": row.tag,
@@ -61,7 +63,7 @@ def status(
             "state": row.state,
             "n_annotations": n,
             "completeness": found.completeness.get(row.tag, {}),
-            "gate": None,
+            "gate": gates.get(row.tag),
         }
         for row, n in found.batches
     ]
@@ -123,8 +125,9 @@ def _tell_status(found: Status, rows: Sequence[Mapping[str, object]]) -> None:
     report.line(f"versions    {', '.join(found.versions) or 'none yet: lineage build'}")
     if rows:
         report.line()
-        names = ("tag", "task", "schema", "kind", "state", "n_annotations")
-        report.table(names, [[row[name] for name in names] for row in rows])
+        names = ("tag", "task", "schema", "kind", "state", "n_annotations", "gate")
+        told_rows = [{**row, "gate": str(row["gate"] or "-").replace("_", " ")} for row in rows]
+        report.table(names, [[row[name] for name in names] for row in told_rows])
     told = {tag: n for tag, n in found.completeness.items() if n}
     if told:
         report.line()

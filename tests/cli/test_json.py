@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import REPOSITORY, Ran, Run
+from tests.formats.rest_folders import issue, job, rest_folder, shape
 
 _TOKEN = re.compile(r"[{}\[\],:]|<[a-z]+>|[a-z_0-9]+")
 Shape = Any
@@ -28,6 +29,7 @@ PROMISED = {
     "agreement": "scope iou_threshold overall by_class by_pair by_batch by_week disputes",
     "drift": "horizon_weeks false_alarm_fraction n_streams alarms",
     "gold score": "annotators",
+    "review status": "batch state n_drawn n_done n_contested n_final error by_class decision",
     "any failure": "error",
 }
 """CONTRACT's top-level keys: the house rules promise these whatever docs/json.md says."""
@@ -137,6 +139,39 @@ def test_every_document_is_as_the_page_says(run: Run, world: Path, tmp_path: Pat
     assert do("gold coverage", "--schema", "street@2.0", "--require", code=1)["n_missing"] > 0
     assert do("gold score")["annotators"][0]["n"] > 0
     assert do("gold draw", "--batch", "w02-ls", "--for", "erin", "--images", "3")["files"]
+    order = ("--batch", "w03-ls", "--for", "sara@senior.example", "--floor", "9")
+    found = do("review draw", *order, "--floor-annotator", "0")
+    packet = do("review export", found["draw"])["packets"][0]
+    answered = do(
+        "simulate answer", str(Path(packet["path"]).parent), "--out", str(tmp_path / "said")
+    )
+    assert answered["n_images"] >= packet["n_images"]
+    tasks = json.loads(Path(packet["path"]).read_text())
+    empty = {"completed_by": {"email": "sara@senior.example"}, "result": []}
+    tasks = [
+        {**task, "id": at, "annotations": [{**empty, "id": at}]} for at, task in enumerate(tasks, 1)
+    ]
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps(tasks))
+    assert do("review import", str(answers), "--batch", "w03-ls")["by_kind"]["spurious"] > 5
+    assert do("review status", "--batch", "w03-ls")["n_contested"] == found["n_drawn"]
+    assert do("review status")["batches"][0]["state"] == "contested"
+    settled = do("review adjudicate", "--batch", "w03-ls", "--for", "chen@crew-a.example")
+    assert settled["n_open"] == found["n_drawn"]
+    decided = do("review finalize", "--batch", "w03-ls")
+    assert decided["error"]["disputed"]["mean"] == 1
+    assert do("review gate", "--out", str(tmp_path / "review.json"))["metrics"]["w03-ls"][
+        "n_waiting"
+    ]
+    assert do("rare", "--batch", "w01-ls")["rows"][0]["command"].startswith("lineage ")
+    do("batch create", "rounds", "--task", "detection", "--schema", "street@2.0")
+    answers = rest_folder(
+        tmp_path / "rest",
+        [job(1, "acceptance", "completed", (0, 0))],
+        {1: {"shapes": [shape(1, 0, [1, 1, 9, 9])]}},
+        issues=[issue(1, 1, 0, [50, 50, 60, 60])],
+    )
+    assert do("review rounds", str(answers), "--batch", "rounds")["n_moved"] == {"final": 1}
     done = do("report", "--out", str(tmp_path / "page.html"))
     assert (done["names"], done["n_pictured"]) == ("pseudonyms", done["n_disputed"])
     do("schema list")
