@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineage import columns
-from lineage.activities import coverage, select, trace
+from lineage.activities import coverage, finalize_gate, select, trace
 from lineage.activities.context import Project
 from lineage.activities.select import LiveState, Selector
 from lineage.calc import splits, state
@@ -62,8 +62,8 @@ class Contents:
 def choose(project: Project, recipe: Recipe, seq: int, layout: int = LAYOUT) -> Contents:
     """Return what a recipe chooses at a place in the log, by the rules of a version's layout."""
     _refuse_words(recipe)
-    selector, excluded = _selector(project, recipe, seq)
     live = select.live_state(project.ledger, seq)
+    selector, excluded = _selector(project, recipe, seq, live)
     labels = trace.labels(project, selector, seq, live)
     facts = trace.asset_facts(project, seq)
     said = coverage.completeness(project.ledger, selector.batches, seq)
@@ -104,7 +104,7 @@ def digest_of(contents: Contents, layout: int = LAYOUT) -> str:
 
 
 def _selector(
-    project: Project, recipe: Recipe, seq: int
+    project: Project, recipe: Recipe, seq: int, live: LiveState
 ) -> tuple[Selector, list[Mapping[str, str]]]:
     with project.store.reading() as connection:
         rows = read.batches(connection)
@@ -115,6 +115,8 @@ def _selector(
         }
     excluded: list[Mapping[str, str]] = []
     chosen = []
+    blind = finalize_gate.answers_of_reviews(project.ledger, seq)
+    unfinished = finalize_gate.unfinished(project.ledger, rows, recipe.require_final, seq, live)
     for row in rows:
         reason = ""
         if row.kind == BatchKind.PILOT and not recipe.include_pilots:
@@ -126,8 +128,12 @@ def _selector(
         elif row.tag in settled and recipe.origins and Origin.CONSENSUS not in recipe.origins:
             # what people made of its labels would stand beside their opinions
             reason = "of a consensus, an origin that the recipe leaves out"
+        elif row.tag in blind and row.tag not in recipe.batches:
+            reason = "reviewers' blind answers: opinions on the labels of another batch"
         elif recipe.schemas and row.schema not in recipe.schemas:
             reason = f"under {row.schema}, which the recipe does not name"
+        elif row.tag in unfinished:
+            reason = unfinished[row.tag]
         if reason:
             excluded.append({"batch": row.tag, "reason": reason})
         else:
@@ -146,7 +152,7 @@ def _selector(
         since=people.since,
         until=people.until,
         schemas=recipe.schemas,
-        stages=recipe.stages,
+        stages=(Stage.FINAL,) if recipe.require_final else recipe.stages,
         classes=recipe.classes,
         kinds=recipe.kinds,
         origins=recipe.origins,

@@ -57,6 +57,7 @@ def dawid_skene(
     known: tuple[np.ndarray, np.ndarray] | None = None,
     weight: np.ndarray | None = None,
     prior: tuple[float, float] = (_DIAGONAL, _FLOOR),
+    start: np.ndarray | None = None,
     iterations: int = _ITERATIONS,
     tolerance: float = _TOLERANCE,
 ) -> Posterior:
@@ -78,6 +79,9 @@ def dawid_skene(
     prior
         Opinions added to every annotator's counts: on the diagonal, and everywhere. (0, 0) is the
         maximum likelihood of the original.
+    start
+        ndarray of float64, shape (n_units, n_classes): probabilities to begin from; the shares of the
+        opinions if left out.
     iterations, tolerance
         Most steps, and the change in any probability at which to stop.
 
@@ -97,6 +101,7 @@ def dawid_skene(
         [np.bincount(at, class_ == k, n_units) for k in range(n_classes)], axis=1
     )
     probability = probability / np.maximum(probability.sum(axis=1, keepdims=True), 1)
+    probability = probability if start is None else start.astype(float)
     probability[fixed] = truth
     counted = np.ones((n_units, 1)) if weight is None else weight[:, None]
     share, confusion, n_steps = np.full(n_classes, 1 / n_classes), np.zeros((0, 0, 0)), 0

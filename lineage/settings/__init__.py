@@ -79,7 +79,11 @@ class IngestBatch:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Which labels a dataset version takes, and how it is split; an empty field does not restrict."""
+    """Which labels a dataset version takes, and how it is split; an empty field does not restrict.
+
+    With ``require_final`` only final labels; without, of volume batches those that are finalised. None asks
+    nothing of anybody, as before there was review.
+    """
 
     schemas: tuple[str, ...] = ()
     stages: tuple[str, ...] = ("submitted", "in_review", "final")
@@ -89,7 +93,8 @@ class Recipe:
     exclude_batches: tuple[str, ...] = ()
     annotators: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ("human", "assisted", "ground_truth")
+    origins: tuple[str, ...] = ("human", "assisted", "ground_truth", "adjudicated")
+    require_final: bool | None = False
     include_pilots: bool = False
     as_of: str | None = None
     since: str | None = None
