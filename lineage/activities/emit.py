@@ -18,6 +18,7 @@ from lineage.activities.recognise import Recognised
 from lineage.activities.record import Recording
 from lineage.activities.select import Selector, scan
 from lineage.activities.spool import Spool
+from lineage.formats import TOOLS
 from lineage.formats.mentions import rewritten
 from lineage.store import read
 from lineage.terms import Operation, Stage
@@ -58,7 +59,7 @@ def emit(activity: Recording, job: Job, spool: Spool) -> Done:
     project, head = activity.project, activity.head
     images = assetnames.find(spool.assets, project.ledger, head, activity.connection)
     assetnames.append(activity, images, spool.assets)
-    people = People(activity, job.format, job.given)
+    people = People(activity, TOOLS.get(job.format, job.format), job.given)
     prior = prior_of(project.ledger, job.batch, head.size)
     found = _recognised(project, job, spool, images.keys, people, prior)
     n_retracted = _write_retractions(activity, job, prior, found.plan)
@@ -73,7 +74,9 @@ def rehearse(project: Project, job: Job, spool: Spool) -> Done:
     with project.store.reading() as connection:
         head = read.head(connection)
         images = assetnames.find(spool.assets, project.ledger, head, connection)
-        people = Rehearsed(read.annotators(connection), job.format, job.given)
+        people = Rehearsed(
+            read.annotators(connection), TOOLS.get(job.format, job.format), job.given
+        )
     for labels in spool.labels():
         people.pseudonyms(labels["annotator"], None)
     for rows in spool.roster():

@@ -183,6 +183,7 @@ READERS: Mapping[str, str] = {
     "yolo": "lineage.formats.yolo.read",
     "labelbox": "lineage.formats.labelbox.read",
     "table": "lineage.formats.table.read",
+    "cvat-rest": "lineage.formats.cvat_rest.read",
 }
 """Format name to the module whose ``read(path, options)`` is its reader."""
 
@@ -194,8 +195,11 @@ PRECISIONS: Mapping[str, Precision] = {
 }
 """Format name to its precision, where it rounds; the others hold what they were given."""
 
-TREES = frozenset({"voc", "yolo"})
-"""Formats of many small files: their readers take a folder whole, their writers make one."""
+TREES = frozenset({"voc", "yolo", "cvat-rest"})
+"""Formats of many files: their readers take a folder whole, their writers make one."""
+
+TOOLS: Mapping[str, str] = {"cvat-rest": "cvat"}
+"""Format name to the tool whose people it names, where a tool has several formats."""
 
 WRITERS: Mapping[str, str] = {
     "label-studio": "lineage.formats.label_studio.write",

@@ -31,6 +31,9 @@ _LABELBOX_V2 = Look(Role.EXPORT, "labelbox", "Labelbox export v2: data rows with
 _LABELBOX_V1 = Look(
     Role.EXPORT, "labelbox", "Labelbox export v1: rows with 'DataRow ID' and 'Label'"
 )
+_CVAT_REST = Look(
+    Role.EXPORT, "cvat-rest", "CVAT's REST answers: jobs, tasks, labels, annotations, issues"
+)
 _UPLOAD = Look(
     Role.FOREIGN,
     "Labelbox upload payloads",
@@ -56,7 +59,7 @@ _OBJECTS: _Signs = (
         ("tags", "videoSettings"),
         Look(Role.FOREIGN, "VoTT JSON", hint="in VoTT: export as VoTT CSV"),
     ),
-    (("count", "results"), Look(Role.FOREIGN, "a page of CVAT's REST answers", hint=_AS_CVAT)),
+    (("count", "results"), _CVAT_REST),
     (("shapes", "tracks"), Look(Role.FOREIGN, "CVAT's REST annotations", hint=_AS_CVAT)),
     (("_via_img_metadata",), Look(Role.FOREIGN, "VGG Image Annotator JSON", hint=_AS_COCO)),
     (("item", "annotations"), Look(Role.FOREIGN, "V7 Darwin JSON", hint=_AS_COCO)),
@@ -208,7 +211,7 @@ def _object(document: Mapping[str, object], *, is_whole: bool) -> Look:
     inner = values[0] if values else None
     pages = list(inner.values()) if isinstance(inner, dict) else []
     if document.keys() <= {"job", "task"} and _has(pages, "shapes"):
-        return Look(Role.FOREIGN, "CVAT's REST annotations", hint=_AS_CVAT)
+        return _CVAT_REST
     return Look(Role.UNKNOWN, "JSON object", f"with the keys {_keys(document)}")
 
 

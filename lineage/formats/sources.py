@@ -31,7 +31,7 @@ _OF_ARCHIVERS = ("__MACOSX", "Thumbs.db", "desktop.ini")
 _WITH_IMAGES = frozenset({"yolo"})
 """Formats whose coordinates need the sizes of images that lie beside the labels."""
 
-_WITH_FOLDER = frozenset({"yolo"})
+_WITH_FOLDER = frozenset({"yolo", "cvat-rest"})
 """Formats of which a single file is read together with the folder that it stands in."""
 
 _READ_TOO = {

@@ -11,6 +11,10 @@ _BEFORE = (
     "COALESCE((SELECT p.stage FROM stage_event p WHERE p.revision_id = e.revision_id "
     "AND p.id < e.id ORDER BY p.id DESC LIMIT 1), r.stage)"
 )
+_SINCE = (
+    "COALESCE((SELECT MAX(p.seq) FROM stage_event p WHERE p.revision_id = e.revision_id "
+    f"AND p.id < e.id AND p.stage = '{Stage.IN_REVIEW.value}'), 0)"
+)
 _SHOWN = 5
 _HINT = "docs/review.md has the table of stages"
 
@@ -29,8 +33,8 @@ def refuse_moves(connection: Connection, after: int) -> None:
     ------
     Refused
         ``stage-move``: a revision cannot go there from where it is; ``stage-unchecked``: one that was
-        drawn becomes final without a reviewer's verdict; ``stage-own-dispute``: whoever disputed it
-        settles it.
+        drawn becomes final and no reviewer has agreed since, or contested and none has disputed it;
+        ``stage-own-dispute``: whoever disputed it settles it.
     """
     allowed = ", ".join(
         f"'{one.value}>{other.value}'" for one, others in STAGE_MOVES.items() for other in others
@@ -39,15 +43,26 @@ def refuse_moves(connection: Connection, after: int) -> None:
     if found:
         raise Refused("stage-move", f"{found}: cannot go there from where it is", hint=_HINT)
     judged = "SELECT 1 FROM verdict v WHERE v.revision_id = e.revision_id"
+    # an approval that is judged in turn takes an answer of its own: the one it rested on will not do
+    agreed = f"{judged} AND v.verdict = '{Verdict.AGREE.value}' AND v.seq >= {_SINCE}"
     unchecked = (
         f"e.stage = '{Stage.FINAL.value}' AND {_BEFORE} = '{Stage.IN_REVIEW.value}' "
-        f"AND NOT EXISTS ({judged})"
+        f"AND NOT EXISTS ({agreed})"
     )
     found = _against(connection, unchecked, after)
     if found:
         raise Refused(
             "stage-unchecked",
-            f"{found}: was drawn for a blind check and nobody has judged it yet",
+            f"{found}: was drawn for a blind check and no reviewer has agreed since",
+            hint=_HINT,
+        )
+    disputed = f"{judged} AND v.verdict = '{Verdict.DISPUTE.value}' AND v.seq >= {_SINCE}"
+    uncontested = f"e.stage = '{Stage.CONTESTED.value}' AND NOT EXISTS ({disputed})"
+    found = _against(connection, uncontested, after)
+    if found:
+        raise Refused(
+            "stage-unchecked",
+            f"{found}: was drawn for a blind check and no reviewer has disputed it since",
             hint=_HINT,
         )
     own = f"{judged} AND v.verdict = '{Verdict.DISPUTE.value}' AND v.annotator_id = e.annotator_id"

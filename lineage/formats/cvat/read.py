@@ -19,13 +19,15 @@ from lineage.terms import Completeness, Origin, Presence
 MODEL = "model"
 """Who made labels of source ``auto``: CVAT does not name the model."""
 
-_ORIGINS = {
+ORIGINS = {
     "auto": Origin.MODEL,
     "semi-auto": Origin.ASSISTED,
     "ground truth": Origin.GROUND_TRUTH,
     "consensus": Origin.CONSENSUS,
     "interpolated": Origin.INTERPOLATED,
 }
+"""Origin by CVAT's free text `source`, in lower case; what is not here is a person's."""
+
 _BOX = {"xtl", "ytl", "xbr", "ybr", "rotation"}
 _MASK = {"rle", "left", "top", "width", "height"}
 _GEOMETRY = _BOX | _MASK | {"points", "cx", "cy", "rx", "ry"}
@@ -200,7 +202,7 @@ class _File:
         given = element.attributes
         theirs, written = attributes.split_ours({**inherited, **_texts(element)})
         source = given.get("source", "manual")
-        origin = _ORIGINS.get(source.lower()) or ours.origin_of(written, source)
+        origin = ORIGINS.get(source.lower()) or ours.origin_of(written, source)
         if given.get("keyframe") == "0":
             origin = Origin.INTERPOLATED
         annotator, basis = self._author(task, written)

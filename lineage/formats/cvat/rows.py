@@ -28,6 +28,7 @@ _COLUMNS = (
     "position",
     "labelled_at",
     "annotation",
+    "source_id",
 )
 _MODEL = Origin.MODEL.value
 AssetRow = tuple[str, str | None, int | None, int | None]
@@ -46,6 +47,7 @@ class Told(NamedTuple):
     labelled_at: datetime | None = None
     annotation: int | None = None
     answered_at: datetime | None = None
+    source_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +92,7 @@ class Rows:
         labels["position"].append(told.position)
         labels["labelled_at"].append(told.labelled_at)
         labels["annotation"].append(told.annotation)
+        labels["source_id"].append(told.source_id)
         self._boxes.append(shape.box or _NO_BOX)
         if told.origin != _MODEL:
             self._roster[told.asset, told.annotator, Presence.LABELLED] = told.answered_at
