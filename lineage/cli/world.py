@@ -1,4 +1,4 @@
-"""``simulate``: a world with planted faults, to try things on."""
+"""``simulate``: a world with planted faults, to try things on, and people who answer packets in it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import typer
 from lineage.cli import report
 from lineage.cli.session import session_of
 
+_group = typer.Typer(invoke_without_command=True)
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command("simulate")(simulate)
+    app.add_typer(_group, name="simulate")
 
 
+@_group.callback()
 def simulate(
     ctx: typer.Context,
     out: Annotated[Path, typer.Option(help="Where exports and images go.")] = Path("inbox"),
@@ -30,6 +33,8 @@ def simulate(
     keep: Annotated[bool, typer.Option("--keep", help="Leave a world that stands there.")] = False,
 ) -> None:
     """Draw street scenes and let annotators with habits label them, by simulate in params.yaml."""
+    if ctx.invoked_subcommand is not None:
+        return
     from lineage import simulate as world
     from lineage.cli.progress import drawn
     from lineage.settings import load_params
@@ -52,3 +57,40 @@ def simulate(
         f"{done.n_images:,} images, {done.n_labels:,} labels by {done.n_annotators} annotators "
         f"in {done.n_files:,} exports below {out}"
     )
+
+
+@_group.command("answer")
+def answer(
+    ctx: typer.Context,
+    packets: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="Packets: of a draw, or for a senior.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where their exports go.")],
+    error: Annotated[
+        float, typer.Option(help="Of objects, those left out or called something else.")
+    ] = 0.02,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the people, in place of the world's: they err elsewhere.")
+    ] = None,
+) -> None:
+    """Let simulated people answer packets: exports of their tools."""
+    from lineage import simulate as world
+    from lineage.settings import load_params
+
+    session = session_of(ctx)
+    root = session.directory
+    settings = world.from_params(load_params(root).simulate)
+    folders = [root / folder for folder in packets]
+    done = world.answer(folders, root / out, settings, error_fraction=error, seed=seed)
+    files = [path.relative_to(root) if path.is_relative_to(root) else path for path in done.files]
+    if session.as_json:
+        report.print_json({**report.fields(done), "files": files})
+        return
+    told = []
+    if done.n_decisions or not done.n_images:
+        told.append(f"{done.n_decisions:,} decisions")
+    if done.n_images:
+        told.append(f"{done.n_labels:,} labels on {done.n_images:,} images")
+    report.line(f"{done.n_packets:,} packets answered: " + ", ".join(told))
+    for path in files:
+        report.line(f"wrote {path.as_posix()}")

@@ -7,7 +7,7 @@ costs a few microseconds, and nothing is held.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,12 +61,11 @@ class Exports:
         is_first = np.ones(len(work.image), bool)
         is_first[1:] = (kept[:, 1:] != kept[:, :-1]).any(axis=0)
         starts = np.append(np.flatnonzero(is_first), len(work.image))
-        rounded = np.round(work.box, 2).tolist()
         for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
             self._finish(before=own_week[start])
             if in_cvat[start]:
                 for at in range(start, stop):
-                    self._cvat_image(work, at, ends, rounded)
+                    self._cvat_image(work, at, ends)
             else:
                 # an image that comes back is another task of its project
                 is_repeat = int(work.week[start]) > own_week[start]
@@ -115,7 +114,7 @@ class Exports:
         self.paths.append(path)
         file = path.open("w", encoding="utf-8", newline="\n")
         if ending == "xml":
-            file.write(_cvat_head(week, name))
+            file.write(_job_head(week, name))
         return _Open(file)
 
     def _task(self, work: Work, rows: range, ends: np.ndarray, task: int, kind: str) -> None:
@@ -124,7 +123,7 @@ class Exports:
         name = asset_name(self.settings, image)
         annotations = ",".join(self._annotation(work, at, ends, task) for at in rows)
         n_skipped = int(work.is_skipped[rows.start : rows.stop].sum())
-        created = _text(START + timedelta(weeks=week))
+        created = text_of(START + timedelta(weeks=week))
         predictions = "[]" if image % 40 else f"[{900_000 + image}]"
         sink.file.write(
             ("[\n" if sink.n_images == 1 else ",\n")
@@ -147,8 +146,8 @@ class Exports:
         return (
             f'{{"id":{self._n_annotations},"completed_by":{{"id":{person + 1},"email":"{name}@{crew}.example",'
             f'"first_name":"{name.title()}","last_name":""}},"result":[{regions}],'
-            f'"was_cancelled":{str(is_skipped).lower()},"ground_truth":{str(is_gold).lower()},"created_at":"{_text(when)}",'
-            f'"updated_at":"{_text(when)}","draft_created_at":null,"lead_time":{work.lead_time_s[at]:.3f},'
+            f'"was_cancelled":{str(is_skipped).lower()},"ground_truth":{str(is_gold).lower()},"created_at":"{text_of(when)}",'
+            f'"updated_at":"{text_of(when)}","draft_created_at":null,"lead_time":{work.lead_time_s[at]:.3f},'
             f'"prediction":{{}},"result_count":{int(ends[at + 1] - ends[at])},"unique_id":"{unique}",'
             f'"import_id":null,"last_action":null,"bulk_created":false,"task":{task},'
             f'"project":{int(work.week[at]) + 1},"updated_by":{person + 1},"parent_prediction":null,'
@@ -156,63 +155,113 @@ class Exports:
         )
 
     def _regions(self, work: Work, start: int, stop: int) -> Iterator[str]:
-        width, height = self.settings.width, self.settings.height
-        share = np.round(work.box[start:stop] * 100 / [width, height, width, height], 6).tolist()
-        size = f'"original_width":{width},"original_height":{height},"image_rotation":0'
-        for offset, (x0, y0, x1, y1) in enumerate(share):
-            self._n_regions += 1
-            row = start + offset
-            class_code = int(work.class_code[row])
-            yield (
-                f'{{"id":"r{self._n_regions}","from_name":"label","to_name":"image","type":"rectanglelabels",'
-                f'"origin":"manual",{size},"value":{{"x":{x0},"y":{y0},"width":{round(x1 - x0, 6)},'
-                f'"height":{round(y1 - y0, 6)},"rotation":0,"rectanglelabels":["{CLASSES[class_code]}"]}}}}'
-            )
-            if class_code in _ASKED_OCCLUSION:
-                yield (
-                    f'{{"id":"r{self._n_regions}","from_name":"occluded","to_name":"image","type":"choices",'
-                    f'"origin":"manual",{size},"value":{{"choices":["{OCCLUSIONS[work.occlusion[row]]}"]}}}}'
-                )
+        names = (f"r{self._n_regions + 1 + at}" for at in range(stop - start))
+        rows = slice(start, stop)
+        yield from regions(
+            self.settings, work.class_code[rows], work.occlusion[rows], work.box[rows], names
+        )
+        self._n_regions += stop - start
 
-    def _cvat_image(
-        self, work: Work, at: int, ends: np.ndarray, rounded: list[list[float]]
-    ) -> None:
+    def _cvat_image(self, work: Work, at: int, ends: np.ndarray) -> None:
         sink = self._sink(int(work.week[at]), PEOPLE[int(work.annotator[at])])
-        name = asset_name(self.settings, int(work.image[at]))
-        lines = [
-            f'  <image id="{sink.n_images - 1}" name="{name}" width="{self.settings.width}" '
-            f'height="{self.settings.height}">\n'
-        ]
-        for row in range(int(ends[at]), int(ends[at + 1])):
-            x0, y0, x1, y1 = rounded[row]
-            class_code = int(work.class_code[row])
-            occluded = int(work.occlusion[row] > 0)
-            lines.append(
-                f'    <box label="{CLASSES[class_code]}" source="manual" occluded="{occluded}" '
-                f'xtl="{x0:.2f}" ytl="{y0:.2f}" xbr="{x1:.2f}" ybr="{y1:.2f}" z_order="0">\n'
+        rows = slice(int(ends[at]), int(ends[at + 1]))
+        labels = (work.class_code[rows], work.occlusion[rows], work.box[rows])
+        sink.file.write(cvat_image(self.settings, sink.n_images - 1, int(work.image[at]), *labels))
+
+
+def regions(
+    settings: WorldSettings,
+    class_code: np.ndarray,
+    occlusion: np.ndarray,
+    box: np.ndarray,
+    names: Iterable[str],
+) -> Iterator[str]:
+    """Return boxes as the regions of a Label Studio result, each by its name.
+
+    Parameters
+    ----------
+    settings
+        The world.
+    class_code, occlusion
+        ndarrays of int, shape (n,).
+    box
+        ndarray of float64, shape (n, 4), px.
+    names
+        Ids of the regions.
+    """
+    width, height = settings.width, settings.height
+    share = np.round(box * 100 / [width, height, width, height], 6).tolist()
+    size = f'"original_width":{width},"original_height":{height},"image_rotation":0'
+    for name, code, hidden, sides in zip(
+        names, class_code.tolist(), occlusion.tolist(), share, strict=False
+    ):
+        x0, y0, x1, y1 = sides
+        yield (
+            f'{{"id":"{name}","from_name":"label","to_name":"image","type":"rectanglelabels",'
+            f'"origin":"manual",{size},"value":{{"x":{x0},"y":{y0},"width":{round(x1 - x0, 6)},'
+            f'"height":{round(y1 - y0, 6)},"rotation":0,"rectanglelabels":["{CLASSES[code]}"]}}}}'
+        )
+        if code in _ASKED_OCCLUSION:
+            yield (
+                f'{{"id":"{name}","from_name":"occluded","to_name":"image","type":"choices",'
+                f'"origin":"manual",{size},"value":{{"choices":["{OCCLUSIONS[hidden]}"]}}}}'
             )
-            if class_code in _ASKED_OCCLUSION:
-                lines.append(
-                    f'      <attribute name="occluded">{OCCLUSIONS[work.occlusion[row]]}</attribute>\n'
-                )
-            lines.append("    </box>\n")
-        lines.append("  </image>\n")
-        sink.file.write("".join(lines))
 
 
-def _ends(work: Work) -> np.ndarray:
-    found: np.ndarray = np.searchsorted(work.row, np.arange(len(work.image) + 1))
-    return found
+def cvat_image(
+    settings: WorldSettings,
+    number: int,
+    image: int,
+    class_code: np.ndarray,
+    occlusion: np.ndarray,
+    box: np.ndarray,
+) -> str:
+    """Return an image of a CVAT job with its boxes.
+
+    Parameters
+    ----------
+    settings
+        The world.
+    number
+        Of the image in the job.
+    image
+        Its number in the world.
+    class_code, occlusion
+        ndarrays of int, shape (n,).
+    box
+        ndarray of float64, shape (n, 4), px.
+    """
+    lines = [
+        f'  <image id="{number}" name="{asset_name(settings, image)}" width="{settings.width}" '
+        f'height="{settings.height}">\n'
+    ]
+    for code, hidden, sides in zip(
+        class_code.tolist(), occlusion.tolist(), np.round(box, 2).tolist(), strict=True
+    ):
+        x0, y0, x1, y1 = sides
+        lines.append(
+            f'    <box label="{CLASSES[code]}" source="manual" occluded="{int(hidden > 0)}" '
+            f'xtl="{x0:.2f}" ytl="{y0:.2f}" xbr="{x1:.2f}" ybr="{y1:.2f}" z_order="0">\n'
+        )
+        if code in _ASKED_OCCLUSION:
+            lines.append(f'      <attribute name="occluded">{OCCLUSIONS[hidden]}</attribute>\n')
+        lines.append("    </box>\n")
+    lines.append("  </image>\n")
+    return "".join(lines)
 
 
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def cvat_head(number: int, assignee: str, created: str, updated: str) -> str:
+    """Return how the export of a CVAT job begins.
 
-
-def _cvat_head(week: int, name: str) -> str:
-    created, updated = (
-        (START + timedelta(weeks=week, days=days)).isoformat(sep=" ") for days in (0, 5)
-    )
+    Parameters
+    ----------
+    number
+        Of the job.
+    assignee
+        Elements of who did it.
+    created, updated
+        Times, as CVAT writes them.
+    """
     asked = (
         "<attribute><name>occluded</name><mutable>False</mutable><input_type>select</input_type>"
         "<default_value>none</default_value><values>none\npartially\nheavily</values></attribute>"
@@ -222,11 +271,29 @@ def _cvat_head(week: int, name: str) -> str:
         f"<attributes>{asked if code in _ASKED_OCCLUSION else ''}</attributes></label>"
         for code, class_ in enumerate(CLASSES)
     )
-    number = week * len(CVAT_CREW) + CVAT_CREW.index(name) + 1
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n  <meta>\n    <job>'
         f"<id>{number}</id><size>0</size><mode>annotation</mode><overlap>0</overlap><bugtracker></bugtracker>"
         f"<created>{created}</created><updated>{updated}</updated><subset>default</subset>"
-        f"<assignee><username>{name}</username><email>{name}@crew-b.example</email></assignee>"
+        f"<assignee>{assignee}</assignee>"
         f"<labels>{labels}</labels></job>\n    <dumped>{updated}</dumped>\n  </meta>\n"
     )
+
+
+def text_of(moment: datetime) -> str:
+    """Return a time as Label Studio writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _ends(work: Work) -> np.ndarray:
+    found: np.ndarray = np.searchsorted(work.row, np.arange(len(work.image) + 1))
+    return found
+
+
+def _job_head(week: int, name: str) -> str:
+    created, updated = (
+        (START + timedelta(weeks=week, days=days)).isoformat(sep=" ") for days in (0, 5)
+    )
+    number = week * len(CVAT_CREW) + CVAT_CREW.index(name) + 1
+    person = f"<username>{name}</username><email>{name}@crew-b.example</email>"
+    return cvat_head(number, person, created, updated)

@@ -19,7 +19,7 @@ _MISSED = np.array([0.02, 0.03, 0.04, 0.02, 0.03, 0.03, 0.03, 0.02])
 _MIXED = np.array([0.01, 0.02, 0.01, 0.015, 0.01, 0.02, 0.015, 0.01])
 _HURRIED = (0.06, 0.22, 0.05)
 # the class that each one is most easily taken for
-_NEIGHBOUR = np.array([3, 2, 1, 4, 3, 5, 6, 1], np.int8)
+NEIGHBOUR = np.array([3, 2, 1, 4, 3, 5, 6, 1], np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +196,9 @@ def _labels(
     box = np.where(full[:, None], found.full[truth], found.visible[truth])
     size = np.stack([box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]] * 2, axis=1)
     box = box + rng.normal(0, 1, box.shape) * jitter[:, None] * size
-    box = scenes._clipped(box, settings)
+    box = scenes.clipped(box, settings)
     is_mixed = rng.random(len(row)) < mixed
-    class_code = np.where(is_mixed, _NEIGHBOUR[class_code], class_code)
+    class_code = np.where(is_mixed, NEIGHBOUR[class_code], class_code)
     class_code = np.where(is_split & (way == WAYS.index("as_cyclist")), _CYCLIST, class_code)
     left_out = is_split & (way == WAYS.index("skip"))
     keep = (rng.random(len(row)) >= missed) & ~left_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,10 @@ class Objects:
     full: np.ndarray
     visible: np.ndarray
 
+    def take(self, rows: np.ndarray) -> Objects:
+        """Return some of the objects."""
+        return Objects(*(getattr(self, name)[rows] for name in self.__slots__))
+
 
 def generator(settings: WorldSettings, stream: int, block: int) -> np.random.Generator:
     """Return the generator of one stream of decisions in one block."""
@@ -68,7 +73,7 @@ def objects(settings: WorldSettings, block: int) -> Objects:
     ground = np.where(class_code == CLASSES.index("traffic_light"), settings.height * 0.4, ground)
     y_max = np.minimum(ground + rng.normal(0, 3, n), settings.height - 1.0)
     full = np.stack([x_min, y_max - height, x_min + width, y_max], axis=1)
-    full = _clipped(full, settings)
+    full = clipped(full, settings)
     occlusion = rng.choice(3, n, p=[0.62, 0.28, 0.10]).astype(np.int8)
     hidden = np.where(occlusion == PARTIALLY, rng.uniform(0.3, 0.5, n), 0.0)
     hidden = np.where(occlusion == HEAVILY, rng.uniform(0.55, 0.7, n), hidden)
@@ -80,7 +85,23 @@ def objects(settings: WorldSettings, block: int) -> Objects:
     return Objects(image, class_code, occlusion, full, visible)
 
 
-def _clipped(box: np.ndarray, settings: WorldSettings) -> np.ndarray:
+def seen(settings: WorldSettings, images: np.ndarray) -> Objects:
+    """Return what is in some images, of any blocks, in order of their numbers."""
+    parts = [objects(settings, 0).take(np.zeros(0, np.int64))]
+    for block in np.unique(images // BLOCK_IMAGES).tolist():
+        every = objects(settings, block)
+        parts.append(every.take(np.flatnonzero(np.isin(every.image, images))))
+    return joined(parts)
+
+
+def joined(parts: Sequence[Objects]) -> Objects:
+    """Return the objects of several blocks, one part at least, as one."""
+    columns = ([getattr(part, name) for part in parts] for name in Objects.__slots__)
+    return Objects(*(np.concatenate(column) for column in columns))
+
+
+def clipped(box: np.ndarray, settings: WorldSettings) -> np.ndarray:
+    """Return boxes cut at the edges of the image, 4 px wide and high at least."""
     limit = np.array([settings.width, settings.height, settings.width, settings.height], float)
     clipped = np.clip(box, 0, limit)
     clipped[:, 2:] = np.maximum(clipped[:, 2:], np.minimum(clipped[:, :2] + 4, limit[2:]))

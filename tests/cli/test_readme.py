@@ -62,6 +62,19 @@ def test_asking_whether_labels_are_good_works_on_the_world_of_the_demo(world: Pa
     assert (world / "reports" / "quality.html").stat().st_size > 100_000
 
 
+@pytest.mark.slow
+def test_the_qa_loop_runs_on_the_world_of_the_demo(world: Path) -> None:
+    for words in commands("Run the QA loop"):
+        spread = [
+            found
+            for word in words
+            for found in (sorted(map(str, world.glob(word))) if "*" in word else [word])
+        ]
+        done = shell(world, *spread)
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        assert done.stdout.strip(), words
+
+
 def test_a_project_of_ones_own_comes_about_by_the_readme(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     root.mkdir()

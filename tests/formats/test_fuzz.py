@@ -25,6 +25,7 @@ from lineage.errors import LineageError
 from lineage.formats import READERS, ReadOptions, WriteOptions
 from lineage.formats.sources import Piece, find
 from lineage.terms import Kind
+from tests.formats.rest_folders import comment, issue, job, rest_folder, shape
 from tests.formats.test_labelbox_fuzz import NEWER, OLDER, bent
 from tests.formats.worlds import World, worlds
 
@@ -58,6 +59,22 @@ def made(name: str, world: World, folder: Path) -> Path:
         rows = NEWER if world.labels.num_rows % 2 else OLDER
         path.write_text("\n".join(map(json.dumps, rows)))
         return path
+    if name == "cvat-rest":
+        return rest_folder(
+            folder / "rest",
+            [job(1, "acceptance", "completed", (0, 1)), job(2, "validation", "new", (2, 3))],
+            {
+                1: {
+                    "version": 0,
+                    "tags": [],
+                    "tracks": [],
+                    "shapes": [shape(1, 0, [1, 2, 30, 40])],
+                },
+                2: {"version": 0, "tags": [], "tracks": [], "shapes": [shape(2, 3, [5, 5, 9, 9])]},
+            },
+            issues=[issue(1, 1, 0, [5.0, 5.0])],
+            comments=[comment(1, 1, "too wide")],
+        )
     if name == "table":
         path = folder / "x.csv"
         path.write_text(TABLE)
