@@ -27,6 +27,17 @@ settings.load_profile("lineage")
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """Let the system write when it likes, as the PostgreSQL server of the tests does (fsync=off).
+
+    No test cuts the power; those that kill a process do so in one of its own, which syncs.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real exports; the tests that use them skip where they are absent."""

@@ -24,6 +24,8 @@ from lineage.errors import BadInput, Refused
 from lineage.terms import ActivityKind
 from tests.activities.reviewed import Said, World, flipped, mail, opened
 
+pytestmark = pytest.mark.slow
+
 FRESH = ("f1", "f2", "f3")
 FIRST = "i0000.png"
 Says = Callable[[str, Said], Said]

@@ -32,6 +32,8 @@ from lineage.terms import Stage
 from tests.conftest import make_batch
 from tests.exports import annotation, label_studio, region
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 Drawn = list[tuple[str, float, float, float, float]]
 OURS = "consensus-detection"

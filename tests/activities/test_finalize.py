@@ -20,6 +20,8 @@ from lineage.errors import Refused
 from lineage.settings import Recipe
 from tests.activities.reviewed import World, flipped, mail, opened, truly
 
+pytestmark = pytest.mark.slow
+
 REVIEWERS = ("r1", "r2")
 OTHERS = ("f1", "f2", "f3")
 

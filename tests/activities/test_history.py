@@ -26,6 +26,8 @@ from tests.exports import coco
 from tests.vcs.test_history import commit
 from tests.vcs.test_vcs import repository
 
+pytestmark = pytest.mark.slow
+
 Label = tuple[str, str, tuple[float, ...]]
 
 

@@ -26,6 +26,8 @@ from tests.activities.test_reopen import PEOPLE, World, labelled, schools
 from tests.conftest import make_batch
 from tests.exports import label_studio
 
+pytestmark = pytest.mark.slow
+
 BOTH = (DrawReason.DISPUTE, DrawReason.DECOY)
 
 
