@@ -35,6 +35,7 @@ def no_waiting_for_the_disk() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
+        patch.setattr("lineage.store.DURABILITY", "OFF")
         yield
 
 

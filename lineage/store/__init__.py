@@ -208,6 +208,10 @@ class Store:
         )
 
 
+DURABILITY = "FULL"
+"""SQLite's ``synchronous``: a committed transaction outlives a power cut."""
+
+
 def _sqlite_engine(path: Path, busy_timeout_s: float) -> Engine:
     engine = create_engine(
         f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": busy_timeout_s}
@@ -221,7 +225,7 @@ def _sqlite_engine(path: Path, busy_timeout_s: float) -> Engine:
         for pragma in (
             "journal_mode = WAL",
             "foreign_keys = ON",
-            "synchronous = FULL",
+            f"synchronous = {DURABILITY}",
             "cache_size = -65536",
             "trusted_schema = OFF",
         ):

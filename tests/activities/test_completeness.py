@@ -28,6 +28,8 @@ from tests.conftest import make_batch
 from tests.store.test_contract import everything
 from tests.told import told
 
+pytestmark = pytest.mark.slow
+
 State = tuple[str, str | None]
 WHOLE = {"is_whole": True}
 

@@ -26,6 +26,8 @@ from lineage.store import read
 from tests.conftest import make_batch
 from tests.exports import annotation, label_studio, region
 
+pytestmark = pytest.mark.slow
+
 Row = Mapping[str, object]
 MAKER = 9
 PLACES = [(10.0, 10.0, 20.0, 20.0), (50.0, 50.0, 20.0, 20.0), (80.0, 10.0, 15.0, 15.0)]

@@ -22,6 +22,8 @@ from lineage.errors import BadInput, LineageError, NotFound, Refused
 from tests.activities.test_gold import ALL, CATS_AND_DOGS, MAKER, put, two_batches
 from tests.conftest import make_batch
 
+pytestmark = pytest.mark.slow
+
 
 def seeded(project: Project, seed: str = "one") -> Project:
     """Return the project with entropy that repeats."""

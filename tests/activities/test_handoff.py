@@ -28,6 +28,8 @@ from lineage.store import read
 from tests.activities.test_gold import MAKER, put
 from tests.activities.test_readiness import POLICY, n_activities, on_record, order, stand
 
+pytestmark = pytest.mark.slow
+
 N_GOLD = 8
 
 

@@ -22,6 +22,8 @@ from lineage.terms import BatchKind
 from tests.activities.test_gold import MAKER, put
 from tests.exports import annotation, label_studio, region
 
+pytestmark = pytest.mark.slow
+
 POLICY = {"overlap_fraction": 0.1, "review_fraction": 0.05, "gold_fraction": 0.02}
 N_PILOT = 30
 

@@ -29,6 +29,8 @@ from tests.activities.reviewing import (
     thing,
 )
 
+pytestmark = pytest.mark.slow
+
 NOW = 1_000_000
 
 

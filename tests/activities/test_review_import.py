@@ -36,6 +36,8 @@ from tests.activities.reviewing import (
     thing,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def maker(tmp_path: Path) -> Maker:

@@ -23,6 +23,8 @@ from tests.cli.conftest import lineage
 from tests.conftest import make_batch
 from tests.formats.rest_folders import comment, issue, job, rest_folder, shape
 
+pytestmark = pytest.mark.slow
+
 
 def begin(project: Project) -> None:
     """Make the batch into which the folder's labels go."""

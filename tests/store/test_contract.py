@@ -252,7 +252,12 @@ def test_people_are_not_in_the_ledgers_files(any_project: Project) -> None:
     assert any_project.address_book.stat().st_mode & 0o077 == 0
 
 
-def test_sqlite_runs_with_the_promised_pragmas(project: Project) -> None:
+def test_sqlite_runs_with_the_promised_pragmas(
+    project_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # the other tests do not wait for the disk
+    monkeypatch.setattr("lineage.store.DURABILITY", "FULL")
+    project = open_project(project_root, agent="tess@team.example")
     expected = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 2, "busy_timeout": 30_000}
     with project.store.reading() as connection:
         for name, value in expected.items():
