@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -96,7 +95,7 @@ def open_(
     folder = out if out.is_absolute() else project.root / out
     found = reopen(project, order, folder, threshold=Threshold(iou), is_rehearsal=dry_run)
     names = session.names(project)
-    told = _told(report.fields(found), names)
+    told = report.named(report.fields(found), names)
     if session.as_json:
         report.print_json(told)
         return
@@ -130,7 +129,7 @@ def packet(
     names = session.names(project)
     if session.as_json:
         report.print_json(
-            {"draw": draw, "packets": [_told(report.fields(one), names) for one in found]}
+            {"draw": draw, "packets": [report.named(report.fields(one), names) for one in found]}
         )
         return
     _tell_packets(found, None, None)
@@ -143,14 +142,3 @@ def _tell_packets(packets: object, batch: str | None, tool: str | None) -> None:
         report.line(
             f"answers: lineage import EXPORT --batch {batch} --format {tool}; then lineage agreement"
         )
-
-
-def _told(value: object, names: Mapping[str, str]) -> object:
-    """Return a value with people by the names to show, and paths as text."""
-    if isinstance(value, Mapping):
-        return {key: _told(item, names) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_told(item, names) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    return names.get(value, value) if isinstance(value, str) else value

@@ -51,20 +51,11 @@ def agreement(
     asked = choice(batch, annotator, class_, None, schema, asset, since, until, as_of)
     found = report.fields(agreement_of(project, asked, threshold=Threshold(iou, small_iou)))
     names = session.names(project)
-    told = {key: _named(value, names) for key, value in found.items()}
+    told = {key: report.named(value, names) for key, value in found.items()}
     if session.as_json:
         report.print_json(told)
         return
     _tell(told)
-
-
-def _named(value: object, names: Mapping[str, str]) -> object:
-    """Return a value in which people have the names to show."""
-    if isinstance(value, Mapping):
-        return {key: _named(item, names) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_named(item, names) for item in value]
-    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _tell(told: Mapping[str, object]) -> None:

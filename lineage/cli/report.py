@@ -93,6 +93,17 @@ def _number(value: Cell) -> str:
     return str(value) if isinstance(value, int) else _cell(value)
 
 
+def named(value: object, names: Mapping[str, str]) -> object:
+    """Return a value in which people, wherever they stand as pseudonyms, have the names to show."""
+    if isinstance(value, Mapping):
+        return {key: named(item, names) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [named(item, names) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return names.get(value, value) if isinstance(value, str) else value
+
+
 def moment(value: object) -> str:
     """Return a time for eyes, to the second, in UTC."""
     if not isinstance(value, datetime):
