@@ -117,6 +117,7 @@ class ActivityKind(StrEnum):
     REVIEW = "review"
     ADJUDICATE = "adjudicate"
     FINALIZE = "finalize"
+    ERASE = "erase"
 
 
 class DrawReason(StrEnum):

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "lineage"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-VOCABULARY = {"terms", "rows", "columns", "identity", "errors", "progress", "__init__"}
+VOCABULARY = {"terms", "rows", "columns", "identity", "proofs", "errors", "progress", "__init__"}
 SCHEMAS = {"labelschema", "labelcheck", "schemainfer", "schemamap"}
 BOUNDARIES = {*SCHEMAS, "settings", "segments", "store", "vcs", "formats", "pages"}
 LAYERS = {
@@ -22,8 +22,9 @@ LAYERS = {
     **dict.fromkeys(BOUNDARIES, 2),
     "activities": 3,
     "simulate": 3,
-    "cli": 4,
-    "__main__": 5,
+    "interchange": 4,
+    "cli": 5,
+    "__main__": 6,
 }
 # where a foreign package may stand; a format of a tool may be YAML too (YOLO's data.yaml)
 ONLY_IN = {
@@ -41,6 +42,9 @@ ONLY_IN = {
     "typer": "cli",
     "vl_convert": "pages",
     "rich": "cli",
+    "cryptography": "segments",
+    "mlflow": "interchange",
+    "torch": "interchange",
 }
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "service", "misc"}
 MAX_FILE_LINES = 400

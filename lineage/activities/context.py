@@ -75,6 +75,29 @@ def find_root(start: Path) -> Path:
     )
 
 
+def locate(
+    start: Path,
+    *,
+    store_url: str | None = None,
+    agent: str = "unknown",
+    progress: Progress = silent,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+) -> Project:
+    """Return the project at or above ``start`` as it lies there: nothing is read, finished or replayed.
+
+    For whoever must see faults that opening would refuse or mend; parameters as of `open_project`.
+
+    Raises
+    ------
+    NotFound
+        ``no-project``.
+    """
+    root = find_root(start.resolve())
+    settings = load_project(root)
+    store = Store(store_url or settings.store_url, root, busy_timeout_s=busy_timeout_s)
+    return Project(root, settings, store, Ledger(root / "ledger"), agent, progress=progress)
+
+
 def open_project(
     start: Path,
     *,
@@ -105,12 +128,14 @@ def open_project(
     LineageError
         Whatever `restore.bring_in_step` raises.
     """
-    root = find_root(start.resolve())
-    settings = load_project(root)
-    store = Store(store_url or settings.store_url, root, busy_timeout_s=busy_timeout_s)
-    ledger = Ledger(root / "ledger")
-    project = Project(root, settings, store, ledger, agent, progress=progress)
+    project = locate(
+        start, store_url=store_url, agent=agent, progress=progress, busy_timeout_s=busy_timeout_s
+    )
     restore.bring_in_step(
-        store, ledger, origin=settings.origin, address_book=project.address_book, progress=progress
+        project.store,
+        project.ledger,
+        origin=project.settings.origin,
+        address_book=project.address_book,
+        progress=progress,
     )
     return project

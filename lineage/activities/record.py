@@ -78,8 +78,8 @@ class Recording:
             if self.first_revision is None:
                 self.first_revision = batch["revision"][0].as_py()
             self.n_revisions += batch.num_rows
-        self._writer.append(table, batch)
-        self._appender.part(table, batch)
+        leaves = self._writer.append(table, batch)
+        self._appender.part(table, batch, leaves)
 
     def add(self, entity: str, row: dict[str, object]) -> None:
         """Append a row to one of the header's entities and to the store."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,9 +36,19 @@ class Session:
     def open(self) -> Project:
         """Open the project, its store brought in step with its ledger."""
         from lineage.activities.context import open_project
+
+        return self._opened(open_project)
+
+    def locate(self) -> Project:
+        """Return the project as it lies there, nothing finished or replayed."""
+        from lineage.activities.context import locate
+
+        return self._opened(locate)
+
+    def _opened(self, way: Callable[..., Project]) -> Project:
         from lineage.cli.progress import drawn
 
-        return open_project(
+        return way(
             self.directory,
             store_url=os.environ.get("LINEAGE_STORE"),
             agent=self._agent(),

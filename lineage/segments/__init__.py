@@ -16,7 +16,6 @@ segment exists when its header does. Parquet is known to `parquet` alone, syncin
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import shutil
@@ -30,7 +29,14 @@ import pyarrow as pa
 
 from lineage import columns
 from lineage.errors import BadInput, StoreFault
-from lineage.identity import MerkleAccumulator, canonical_json, canonical_rows, leaf_digests
+from lineage.identity import (
+    Digest,
+    MerkleAccumulator,
+    canonical_json,
+    canonical_rows,
+    leaf_digests,
+)
+from lineage.segments.checkpoints import Checkpoint, body_of, parse_checkpoint
 from lineage.segments.files import disk, file_sha256, sync_directory, sync_file, write_synced
 from lineage.segments.parquet import ParquetWriter, parquet_writer, read_parquet, writer_fingerprint
 
@@ -69,25 +75,6 @@ FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """The log at one moment.
-
-    Parameters
-    ----------
-    origin
-        Name of the log.
-    size
-        Number of activities.
-    root
-        Root of the tree over their headers (RFC 6962), lower-case hex.
-    """
-
-    origin: str
-    size: int
-    root: str
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
     """One Parquet file of a segment, as its header describes it."""
 
@@ -107,6 +94,7 @@ class Ledger:
         self.pending = root / ".pending"
         self.checkpoint_path = root / "checkpoint"
         self.registry = root / "versions"
+        self.run_registry = root / "runs"
 
     def create(self) -> None:
         """Make the directories; existing ones are left as they are."""
@@ -208,8 +196,7 @@ class Ledger:
 
     def write_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Replace the checkpoint in one step."""
-        root = base64.b64encode(bytes.fromhex(checkpoint.root)).decode("ascii")
-        text = f"{checkpoint.origin}\n{checkpoint.size}\n{root}\n"
+        text = body_of(checkpoint)
         if self.checkpoint_path.exists() and self.checkpoint_path.read_text() == text:
             return
         aside = self.pending / "checkpoint"
@@ -228,14 +215,20 @@ class Ledger:
         paths = sorted(self.registry.glob("*.tag")) if self.registry.is_dir() else []
         return {path.stem: path.read_text("utf-8").strip() for path in paths}
 
-    def register(self, name: str, content: bytes) -> None:
-        """Write a file of the registry of versions, in one step."""
-        self.registry.mkdir(exist_ok=True)
+    def runs(self) -> dict[str, dict[str, object]]:
+        """Return the pin of every training run by name."""
+        paths = sorted(self.run_registry.glob("*.json")) if self.run_registry.is_dir() else []
+        return {path.stem: json.loads(path.read_bytes()) for path in paths}
+
+    def register(self, name: str, content: bytes, *, folder: Path | None = None) -> None:
+        """Write a file of a registry, that of versions by default, in one step."""
+        registry = self.registry if folder is None else folder
+        registry.mkdir(exist_ok=True)
         self.pending.mkdir(exist_ok=True)
         aside = self.pending / name
         write_synced(aside, content)
-        aside.replace(self.registry / name)
-        sync_directory(self.registry)
+        aside.replace(registry / name)
+        sync_directory(registry)
 
     def unfinished(self) -> list[int]:
         """Return the places in the log for which the pending room holds files, ascending."""
@@ -268,8 +261,8 @@ class SegmentWriter:
         self._writers: dict[str, ParquetWriter] = {}
         self._trees: dict[str, MerkleAccumulator] = {}
 
-    def append(self, table: str, batch: pa.RecordBatch) -> None:
-        """Append rows to one of the parts.
+    def append(self, table: str, batch: pa.RecordBatch) -> list[Digest]:
+        """Append rows to one of the parts, and return their leaf hashes.
 
         Raises
         ------
@@ -281,8 +274,9 @@ class SegmentWriter:
                 self._writers[table] = parquet_writer(self._path(table), TABLES[table])
                 self._trees[table] = MerkleAccumulator()
             self._writers[table].write_batch(batch)
-        rows = canonical_rows(batch, f"lineage:{table}:1")
-        self._trees[table].extend(leaf_digests(rows))
+        leaves = leaf_digests(canonical_rows(batch, f"lineage:{table}:1"))
+        self._trees[table].extend(leaves)
+        return leaves
 
     def close(self) -> list[Part]:
         """Finish and sync the parts, and return their descriptions in the order of `TABLES`."""
@@ -319,23 +313,3 @@ class SegmentWriter:
 def header_name(seq: int) -> str:
     """Return the file name of the header at ``seq``."""
     return f"{seq:08d}.activity.json"
-
-
-def parse_checkpoint(content: bytes, where: str) -> Checkpoint:
-    """Read the text form of a checkpoint (C2SP tlog-checkpoint: origin, size, base64 root).
-
-    Raises
-    ------
-    BadInput
-        ``checkpoint-unreadable``: ``content`` has another form.
-    """
-    try:
-        origin, size, root = content.decode("utf-8").splitlines()[:3]
-        return Checkpoint(origin, int(size), base64.b64decode(root, validate=True).hex())
-    except ValueError as exc:
-        raise BadInput(
-            "checkpoint-unreadable",
-            f"expected origin, size and root on three lines, found {content[:60]!r}",
-            hint="git checkout -- ledger/checkpoint",
-            where=where,
-        ) from exc

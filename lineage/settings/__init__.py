@@ -7,36 +7,22 @@ a setting that is silently ignored is a decision nobody made.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
 from lineage.errors import BadInput
+from lineage.settings.problems import refuse, refuse_unknown
+from lineage.settings.project import ProjectSettings as ProjectSettings
+from lineage.settings.project import dump_project as dump_project
+from lineage.settings.project import load_project as load_project
 from lineage.settings.requirements import MeasureSettings, requirements_of
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _MAX_BYTES = 10_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectSettings:
-    """``.lineage/config.toml``.
-
-    Parameters
-    ----------
-    origin
-        Name of the log; stands in every checkpoint.
-    store_url
-        Where the store is; a relative SQLite path is taken from the project's directory.
-    """
-
-    origin: str
-    store_url: str = "sqlite:///.lineage/store.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,39 +109,6 @@ def is_safe_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None and text not in (".", "..")
 
 
-def load_project(root: Path) -> ProjectSettings:
-    """Read ``.lineage/config.toml``.
-
-    Raises
-    ------
-    BadInput
-        ``settings-unreadable`` or ``settings-invalid``, with everything that is wrong.
-    """
-    path = root / ".lineage" / "config.toml"
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as exc:
-        raise BadInput("settings-unreadable", f"no readable TOML: {exc}", where=str(path)) from exc
-    problems: list[str] = []
-    _refuse_unknown(document, ("origin", "store_url"), "", problems)
-    if not isinstance(document.get("origin"), str):
-        problems.append("origin: expected the log's name as text")
-    if not isinstance(document.get("store_url", ""), str):
-        problems.append("store_url: expected a database URL as text")
-    _refuse(problems, path)
-    return ProjectSettings(**document)
-
-
-def dump_project(settings: ProjectSettings) -> str:
-    """Return the text of ``.lineage/config.toml``."""
-    lines = [
-        "# Settings of this lineage project; LINEAGE_STORE in the environment wins over store_url.",
-        f'origin = "{settings.origin}"',
-        f'store_url = "{settings.store_url}"',
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def load_params(root: Path) -> Params:
     """Read ``params.yaml``; a missing file is all defaults.
 
@@ -169,16 +122,16 @@ def load_params(root: Path) -> Params:
         return Params()
     document = load_yaml(path)
     problems: list[str] = []
-    _refuse_unknown(
+    refuse_unknown(
         document,
         ("schemas_dir", "validation", "ingest", "measure", "build", "simulate"),
         "",
         problems,
     )
     validation = _mapping(document.get("validation"), "validation", problems)
-    _refuse_unknown(validation, ("edge_tolerance_px",), "validation.", problems)
+    refuse_unknown(validation, ("edge_tolerance_px",), "validation.", problems)
     ingest = _mapping(document.get("ingest"), "ingest", problems)
-    _refuse_unknown(ingest, ("batches",), "ingest.", problems)
+    refuse_unknown(ingest, ("batches",), "ingest.", problems)
     batches = [
         _batch(_mapping(entry, f"ingest.batches[{i}]", problems), f"ingest.batches[{i}].", problems)
         for i, entry in enumerate(_list(ingest.get("batches"), "ingest.batches", problems))
@@ -190,7 +143,7 @@ def load_params(root: Path) -> Params:
     if not isinstance(tolerance, (int, float)) or isinstance(tolerance, bool) or tolerance < 0:
         problems.append(f"validation.edge_tolerance_px: {tolerance!r}, expected pixels")
     simulate = _mapping(document.get("simulate"), "simulate", problems)
-    _refuse(problems, path)
+    refuse(problems, path)
     return Params(
         schemas_dir=str(document.get("schemas_dir", "schemas")),
         edge_tolerance_px=float(cast(float, tolerance)),
@@ -273,7 +226,7 @@ def _measure(document: Mapping[str, object], problems: list[str]) -> MeasureSett
 def _filled(kind: Any, document: Mapping[str, object], prefix: str, problems: list[str]) -> Any:
     known = {f.name: f for f in fields(kind)}
     n_before = len(problems)
-    _refuse_unknown(document, tuple(known), prefix, problems)
+    refuse_unknown(document, tuple(known), prefix, problems)
     values: dict[str, object] = {}
     for name, value in document.items():
         if name in known:
@@ -346,25 +299,3 @@ def _list(value: object, path: str, problems: list[str]) -> list[object]:
         problems.append(f"{path}: {value!r}, expected a list")
         return []
     return value
-
-
-def _refuse_unknown(
-    document: Mapping[str, object], known: tuple[str, ...], prefix: str, problems: list[str]
-) -> None:
-    for name in document:
-        if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            told = (
-                f", did you mean {near[0]!r}?" if near else f", expected some of {', '.join(known)}"
-            )
-            problems.append(f"{prefix}{name}: unknown{told}")
-
-
-def _refuse(problems: list[str], path: Path) -> None:
-    if problems:
-        raise BadInput(
-            "settings-invalid",
-            f"{len(problems)} problems: " + "; ".join(problems),
-            hint="docs/settings.md lists every key",
-            where=str(path),
-        )

@@ -37,7 +37,6 @@ class Appender:
         self._documents: dict[str, int] = {}
         self._parts: Mapping[str, Callable[[pa.RecordBatch], None]] = {
             "assets": self._assets,
-            "revisions": self._revisions,
             "roster": self._roster,
             "completeness": self._completeness,
             "stages": self._stages,
@@ -54,9 +53,12 @@ class Appender:
             self._connection.execute(insert(model), values)
             self._keys.clear()
 
-    def part(self, table: str, batch: pa.RecordBatch) -> None:
-        """Append rows of a segment's part."""
-        self._parts[table](batch)
+    def part(self, table: str, batch: pa.RecordBatch, leaves: Sequence[bytes]) -> None:
+        """Append rows of a segment's part, whose leaf hashes are known."""
+        if table == "revisions":
+            self._revisions(batch, leaves)
+        else:
+            self._parts[table](batch)
 
     def _assets(self, batch: pa.RecordBatch) -> None:
         new = batch.filter(batch.column("is_new"))
@@ -67,7 +69,7 @@ class Appender:
             {"asset_id": batch["asset"], "seq": batch["seq"], **{n: batch[n] for n in facts}},
         )
 
-    def _revisions(self, batch: pa.RecordBatch) -> None:
+    def _revisions(self, batch: pa.RecordBatch, leaves: Sequence[bytes]) -> None:
         added = batch.filter(pc.equal(batch["operation"].cast(pa.string()), "add"))
         self._bulk("annotation", {"id": added["annotation"], "asset_id": added["asset"]})
         plain = ("seq", "supersedes", "x_min", "y_min", "x_max", "y_max", "labelled_at")
@@ -84,6 +86,7 @@ class Appender:
                 "attributes_id": self._document_column(batch["attributes"]),
                 "schema_id": self._key_column("schema", batch["schema"]),
                 "batch_id": self._key_column("batch", batch["batch"]),
+                "content": pa.array(short_leaves(leaves)),
             },
         )
 
@@ -264,6 +267,16 @@ _KEY_QUERIES = {
 def short_digest(document: str) -> int:
     """Return the first eight bytes of a text's SHA-256 as a signed integer."""
     return int.from_bytes(hashlib.sha256(document.encode()).digest()[:8], "little", signed=True)
+
+
+def short_leaves(leaves: Sequence[bytes]) -> np.ndarray:
+    """Return the first eight bytes of every leaf hash.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_leaves,)
+    """
+    return np.frombuffer(b"".join(leaves), dtype="<i8").reshape(-1, 4)[:, 0].astype(np.int64)
 
 
 def _kept_in_segments(batch: pa.RecordBatch) -> None:

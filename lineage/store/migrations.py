@@ -94,6 +94,11 @@ def _add_quality(connection: Connection) -> None:
         _guard(connection, table)
 
 
+def _add_content(connection: Connection) -> None:
+    key = "INTEGER" if connection.dialect.name == "sqlite" else "BIGINT"
+    connection.exec_driver_sql(f"ALTER TABLE revision ADD COLUMN content {key}")
+
+
 def _guard(connection: Connection, table: str) -> None:
     """Refuse every change of a new table's rows."""
     if connection.dialect.name != "sqlite":
@@ -120,6 +125,12 @@ VERSIONS: Sequence[Version] = (
         3,
         "gold may be taken back, a verdict says in what it differs; draw, a table of its own: what is put before whom, and why",
         _add_quality,
+    ),
+    Version(
+        4,
+        "a revision has the start of its leaf hash, so that an audit names the row that was changed; "
+        "rows of before have none until lineage restore --discard-store",
+        _add_content,
     ),
 )
 

@@ -243,6 +243,8 @@ class Revision(SQLModel, table=True):
     batch_id: int = Field(foreign_key="batch.id", sa_type=Key)
     origin: str = Field(sa_type=Text)  # terms.Origin
     labelled_at: datetime | None = Field(default=None, sa_type=UtcMoment)
+    # first 8 bytes of its leaf hash: tells which row of a segment was changed, whatever the column
+    content: int | None = Field(default=None, sa_type=Key)  # null: recorded before version 4
 
 
 class StageEvent(SQLModel, table=True):

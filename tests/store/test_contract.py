@@ -137,8 +137,8 @@ def test_a_revision_needs_its_annotation(any_project: Project) -> None:
     filled(any_project)
     statement = text(
         "INSERT INTO revision SELECT 99, 12345, seq, operation, supersedes, annotator_id, class_id, kind, "
-        "x_min, y_min, x_max, y_max, attributes_id, stage, schema_id, batch_id, origin, labelled_at "
-        "FROM revision WHERE id = 1"
+        "x_min, y_min, x_max, y_max, attributes_id, stage, schema_id, batch_id, origin, labelled_at, "
+        "content FROM revision WHERE id = 1"
     )
     with (
         pytest.raises(StoreFault, match=r"(?i)foreign key"),

@@ -27,6 +27,7 @@ from lineage.activities import ingest
 from lineage.activities.context import Project
 from lineage.activities.record import recording
 from lineage.errors import Refused
+from lineage.identity import canonical_rows, leaf_digests
 from lineage.store.append import Appender
 from lineage.terms import STAGE_MOVES, ActivityKind, Stage
 from tests.conftest import make_batch
@@ -270,14 +271,18 @@ class Review(RuleBasedStateMachine):
         values |= {"revision": new, "annotation": new, "seq": self.seq, "annotator": person}
         rows = {name: [value] for name, value in values.items()}
         batch = columns.batch_of(columns.REVISIONS, rows, 1)
-        Appender(self.connection).part("revisions", batch)
+        self._enter("revisions", batch)
         self.opinions[new] = self._row(new)
         return new
 
     def _append(self, part: str, schema: pa.Schema, values: dict[str, object]) -> None:
         rows = next(len(v) for v in values.values() if isinstance(v, list))
         batch = columns.batch_of(schema, {**values, "seq": self.seq}, rows)
-        Appender(self.connection).part(part, batch)
+        self._enter(part, batch)
+
+    def _enter(self, part: str, batch: pa.RecordBatch) -> None:
+        leaves = leaf_digests(canonical_rows(batch, f"lineage:{part}:1"))
+        Appender(self.connection).part(part, batch, leaves)
 
     def _next_activity(self) -> None:
         self.seq += 1
