@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineage import columns
-from lineage.activities import coverage, finalize_gate, select, trace
+from lineage.activities import coverage, finalize_gate, predicates_live, select, trace
 from lineage.activities.context import Project
 from lineage.activities.select import LiveState, Selector
 from lineage.calc import splits, state
@@ -63,15 +63,25 @@ def choose(project: Project, recipe: Recipe, seq: int, layout: int = LAYOUT) -> 
     """Return what a recipe chooses at a place in the log, by the rules of a version's layout."""
     _refuse_words(recipe)
     live = select.live_state(project.ledger, seq)
+    # what has passed its gate is asked of the record as it is, not as it would have been
     selector, excluded = _selector(project, recipe, seq, live)
-    labels = trace.labels(project, selector, seq, live)
+    asked = predicates_live.restriction_of(project, recipe, seq)
+    standing = predicates_live.live(project.ledger, asked, live, seq) if asked else live
+    labels = trace.labels(project, selector, seq, standing)
     facts = trace.asset_facts(project, seq)
     said = coverage.completeness(project.ledger, selector.batches, seq)
     states, said = coverage.counted(said), coverage.chosen(said, selector)
     answered = coverage.roster(project.ledger, selector.batches, seq)
+    had = predicates_live.had_labels(project.ledger, asked, live, seq)
     # versions of layout 1 took an image for empty whatever left its labels out
-    withheld = _withheld(project, selector, seq, live) if layout > 1 else np.empty(0, np.int64)
-    assets, n_incomplete, n_withheld = _looked_at(selector, labels, facts, answered, said, withheld)
+    withheld = _withheld(project, selector, seq, had) if layout > 1 else np.empty(0, np.int64)
+    known = _judged(selector, facts, *predicates_live.answered(asked, answered, said))
+    if asked:
+        # what nobody finished and what a predicate leaves out are told apart
+        known = known[0], known[1] & ~np.isin(facts["asset"].to_numpy(), withheld)
+    answered, said = predicates_live.never_answered(asked, answered, said)
+    left = _judged(selector, facts, *predicates_live.answered(asked, answered, said))
+    assets, n_incomplete, n_withheld = _looked_at(labels, facts, known, left[0], withheld)
     keys = splits.group_keys(assets["asset"].to_pylist(), recipe.group_pattern)
     codes = splits.split_codes(keys, recipe.splits, salt=recipe.split_salt)
     words = splits.split_words(codes, recipe.splits).cast(columns.WORD)
@@ -107,12 +117,16 @@ def _selector(
     project: Project, recipe: Recipe, seq: int, live: LiveState
 ) -> tuple[Selector, list[Mapping[str, str]]]:
     with project.store.reading() as connection:
-        rows = read.batches(connection)
-        settled = {
-            entry.batch
-            for entry in read.activities(connection)
-            if entry.kind == ActivityKind.CONSENSUS and entry.seq <= seq
-        }
+        known = read.batches(connection)
+        log = read.activities(connection)
+    settled = {
+        entry.batch for entry in log if entry.kind == ActivityKind.CONSENSUS and entry.seq <= seq
+    }
+    later = {
+        entry.batch for entry in log if entry.kind == ActivityKind.BATCH_CREATE and entry.seq > seq
+    }
+    # a batch of later is not left out of a version: there was none
+    rows = [row for row in known if row.tag not in later]
     excluded: list[Mapping[str, str]] = []
     chosen = []
     blind = finalize_gate.answers_of_reviews(project.ledger, seq)
@@ -138,7 +152,7 @@ def _selector(
             excluded.append({"batch": row.tag, "reason": reason})
         else:
             chosen.append(row.tag)
-    unknown = sorted({*recipe.batches, *recipe.exclude_batches} - {row.tag for row in rows})
+    unknown = sorted({*recipe.batches, *recipe.exclude_batches} - {row.tag for row in known})
     if unknown:
         raise NotFound(
             "no-batch", f"the recipe names no batch on record: {unknown}", hint="lineage batch list"
@@ -199,21 +213,23 @@ def _withheld(project: Project, selector: Selector, seq: int, live: LiveState) -
 
 
 def _looked_at(
-    selector: Selector,
     labels: pa.Table,
     facts: pa.Table,
-    roster: pa.Table,
-    said: pa.Table,
+    known: tuple[np.ndarray, np.ndarray],
+    left: np.ndarray,
     withheld: np.ndarray,
 ) -> tuple[pa.Table, int, int]:
-    """Return the images that have labels or are finished without, by name, and who are left out."""
+    """Return the images that have labels or are finished without, by name, and who are left out.
+
+    ``known`` is what `_judged` says of the record, ``left`` which answers a recipe's ``without`` leaves.
+    """
     n_each = np.zeros(facts.num_rows, np.int64)
     counted = labels["asset"].combine_chunks().value_counts()
     at = np.asarray(pc.index_in(counted.field("values"), facts["name"].combine_chunks()))
     n_each[at] = np.asarray(counted.field("counts"))
-    has_answer, is_open = _judged(selector, facts, roster, said)
+    has_answer, is_open = known
     is_withheld = has_answer & (n_each == 0) & np.isin(facts["asset"].to_numpy(), withheld)
-    chosen = (n_each > 0) | (has_answer & ~is_withheld)
+    chosen = (n_each > 0) | (left & ~is_withheld)
     rows = facts.take(pa.array(np.flatnonzero(chosen)))
     order = pc.sort_indices(rows["name"])
     rows = rows.take(order)

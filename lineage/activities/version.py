@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pyarrow as pa
 
 from lineage import vcs
-from lineage.activities import compare, dataset, position, restore
+from lineage.activities import compare, dataset, position, predicates, recipes, restore, trace
 from lineage.activities.contents import LAYOUT, Contents, choose, digest_of
 from lineage.activities.context import Project
+from lineage.activities.trace import Choice
 from lineage.calc import changes as calc_changes
 from lineage.errors import BadInput, NotFound, Refused
+from lineage.identity import digest_of as tagged_digest
 from lineage.segments import writer_fingerprint
 from lineage.settings import Recipe, is_safe_name, load_params
 from lineage.store import read
@@ -57,11 +60,49 @@ def build(
     BadInput
         ``recipe``: a word of the recipe that is none; ``version-tag``.
     """
-    chosen = recipe or load_params(project.root).recipe
+    chosen, seq = settled(project, recipe or load_params(project.root).recipe)
     if tag is not None:
-        _refuse_tag(project, tag)
-    seq = position.resolve(project, chosen.as_of)
-    contents = choose(project, chosen, seq)
+        refuse_tag(project, tag)
+    contents, manifest = frozen(project, chosen, seq)
+    return keep(project, contents, manifest, project.root / OUT if out is None else out, tag=tag)
+
+
+def settled(project: Project, recipe: Recipe) -> tuple[Recipe, int]:
+    """Return a recipe as it goes on record, and the place in the log that it speaks of.
+
+    People stand in it as pseudonyms, predicates as `Predicate.words` gives them; where it is ``of`` a
+    version, that version's words stand in it and its own predicates are joined to them.
+
+    Raises
+    ------
+    BadInput
+        ``recipe``: a word that is none, or one beside ``of``; what `predicates.parse` refuses.
+    NotFound
+        ``no-version``, ``no-annotator``; what `predicates.parse` does not find.
+    """
+    if recipe.of is None:
+        seq = position.resolve(project, recipe.as_of)
+        whole = recipe
+    else:
+        base = get(project, recipe.of)
+        seq = cast(int, base["seq"])
+        whole = recipes.joined(recipes.recipe_of(base), recipe, str(base["name"]))
+    people = trace.selector_of(project, Choice(annotator=whole.annotators)).annotators
+    where, without = (
+        predicates.parse(project, words, seq=seq).words for words in (whole.where, whole.without)
+    )
+    return replace(whole, annotators=people, where=where, without=without), seq
+
+
+def frozen(project: Project, recipe: Recipe, seq: int) -> tuple[Contents, dict[str, object]]:
+    """Return what a settled recipe chooses, and its manifest without the files.
+
+    Raises
+    ------
+    Refused
+        ``nothing-to-build``.
+    """
+    contents = choose(project, recipe, seq)
     if contents.assets.num_rows == 0:
         raise Refused(
             "nothing-to-build",
@@ -75,7 +116,7 @@ def build(
         "layout": LAYOUT,
         "seq": seq,
         "log_root": _root_at(project, seq),
-        "recipe": {f.name: _plain(getattr(chosen, f.name)) for f in fields(chosen)},
+        "recipe": recipes.words_of(recipe),
         "n_assets": contents.assets.num_rows,
         "n_annotations": contents.labels.num_rows,
         "n_incomplete": contents.n_incomplete,
@@ -84,18 +125,56 @@ def build(
         "splits": _split_counts(contents),
         "counts": {name: _tally(contents.labels[name]) for name in _COUNTED},
         "excluded": list(contents.excluded),
-        "writer": {
-            **writer_fingerprint(),
-            "sort": "asset, annotation",
-            "part_rows": dataset.PART_ROWS,
-        },
+        "writer": writer(),
     }
-    target = project.root / OUT if out is None else out
-    manifest["files"] = dataset.write(
-        target, contents.labels, contents.assets, contents.completeness, manifest=manifest
+    if recipe.where:
+        resolved = resolved_of(contents)
+        manifest["subset"] = {"of": recipe.of, "where": list(recipe.where), "resolved": resolved}
+    return contents, manifest
+
+
+def keep(
+    project: Project,
+    contents: Contents,
+    manifest: Mapping[str, object],
+    target: Path,
+    *,
+    tag: str | None = None,
+) -> Manifest:
+    """Write a version's files, register it, and return its manifest."""
+    told = dict(manifest)
+    told["files"] = dataset.write(
+        target, contents.labels, contents.assets, contents.completeness, manifest=told
     )
-    _register(project, manifest, tag)
-    return manifest
+    _register(project, told, tag)
+    return told
+
+
+def writer() -> Mapping[str, object]:
+    """Return what the bytes of a version's files depend on besides its rows."""
+    return {
+        **writer_fingerprint(),
+        "sort": "asset, annotation",
+        "part_rows": dataset.PART_ROWS,
+    }
+
+
+def resolved_of(contents: Contents) -> Mapping[str, object]:
+    """Return which labels a predicate chose: a digest over their annotations and revisions.
+
+    Notes
+    -----
+    SHA-256 over ``lineage:subset:1``, a zero byte, and for each label, by annotation, its annotation's
+    and its revision's number as 8 bytes each, little-endian.
+    """
+    names = ("annotation", "revision")
+    numbers = np.stack([contents.labels[name].to_numpy() for name in names], axis=1)
+    numbers = numbers[np.argsort(numbers[:, 0], kind="stable")]
+    return {
+        "digest": tagged_digest("lineage:subset:1", numbers.astype("<i8").tobytes()),
+        "n_annotations": contents.labels.num_rows,
+        "n_assets": contents.assets.num_rows,
+    }
 
 
 def list_all(project: Project) -> Sequence[Manifest]:
@@ -148,7 +227,7 @@ def tag(project: Project, name: str, new_tag: str) -> Manifest:
     manifest = get(project, name)
     version = str(manifest["name"])
     if project.ledger.tags().get(new_tag) != version:
-        _refuse_tag(project, new_tag)
+        refuse_tag(project, new_tag)
         _tag(project, new_tag, version)
     return get(project, version)
 
@@ -208,7 +287,7 @@ def labels_of(project: Project, name: str) -> Contents:
     """
     manifest = get(project, name)
     layout = cast(int, manifest.get("layout", 1))
-    contents = choose(project, _recipe(manifest), cast(int, manifest["seq"]), layout)
+    contents = choose(project, recipes.recipe_of(manifest), cast(int, manifest["seq"]), layout)
     found = digest_of(contents, layout)
     if found != manifest["digest"]:
         raise Refused(
@@ -219,21 +298,27 @@ def labels_of(project: Project, name: str) -> Contents:
     return contents
 
 
+def refuse_tag(project: Project, new_tag: str) -> None:
+    """Refuse what cannot be the tag of a new version: ``version-tag`` or ``tag-exists``."""
+    if not is_safe_name(new_tag):
+        raise BadInput(
+            "version-tag", f"{new_tag!r} is no tag, expected letters, digits and . _ - only"
+        )
+    if new_tag in project.ledger.tags():
+        raise Refused(
+            "tag-exists",
+            f"the tag {new_tag} stands for {project.ledger.tags()[new_tag]}, and tags are never moved",
+            hint="choose another tag",
+        )
+
+
 def _side(project: Project, name: str) -> pa.Table:
     try:
         manifest = get(project, name)
     except NotFound:
-        seq = position.resolve(project, name)
-        return choose(project, load_params(project.root).recipe, seq).labels
-    return choose(project, _recipe(manifest), cast(int, manifest["seq"])).labels
-
-
-def _recipe(manifest: Manifest) -> Recipe:
-    values = cast(Mapping[str, object], manifest["recipe"])
-    named = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
-    # a version of before there was review asked nothing of it
-    named.setdefault("require_final", None)
-    return Recipe(**named)  # type: ignore[arg-type]
+        asked = replace(load_params(project.root).recipe, as_of=name)
+        return choose(project, *settled(project, asked)).labels
+    return choose(project, recipes.recipe_of(manifest), cast(int, manifest["seq"])).labels
 
 
 def _register(project: Project, manifest: Manifest, tag_: str | None) -> None:
@@ -252,19 +337,6 @@ def _tag(project: Project, new_tag: str, version: str) -> None:
     project.ledger.register(f"{new_tag}.tag", f"{version}\n".encode())
     with project.store.exclusive(), project.store.writing() as connection:
         restore.enter_tag(connection, new_tag, version)
-
-
-def _refuse_tag(project: Project, new_tag: str) -> None:
-    if not is_safe_name(new_tag):
-        raise BadInput(
-            "version-tag", f"{new_tag!r} is no tag, expected letters, digits and . _ - only"
-        )
-    if new_tag in project.ledger.tags():
-        raise Refused(
-            "tag-exists",
-            f"the tag {new_tag} stands for {project.ledger.tags()[new_tag]}, and tags are never moved",
-            hint="choose another tag",
-        )
 
 
 def _tracked(project: Project, manifest: Manifest) -> Mapping[str, object] | None:
@@ -290,9 +362,3 @@ def _split_counts(contents: Contents) -> dict[str, dict[str, int]]:
 def _tally(words: pa.ChunkedArray) -> dict[str, int]:
     counted = words.cast(pa.string()).value_counts().to_pylist()
     return dict(sorted((entry["values"], entry["counts"]) for entry in counted))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return list(value)
-    return dict(value) if isinstance(value, Mapping) else value

@@ -60,7 +60,7 @@ def build(
     if session.as_json:
         report.print_json({"version": manifest})
         return
-    _tell(manifest)
+    tell(manifest)
 
 
 def diff(
@@ -155,13 +155,15 @@ def show(ctx: typer.Context, name: Name) -> None:
             {"version": {**manifest, "tag": next(iter(cast(list[str], manifest["tags"])), None)}}
         )
         return
-    _tell(manifest)
+    tell(manifest)
     report.line()
     report.line(f"digest      {manifest['digest']}")
     report.line(f"log root    {manifest['log_root']}")
     report.line(f"tags        {', '.join(cast(list[str], manifest['tags'])) or '-'}")
     report.line(f"commit      {manifest['git_commit'] or 'not committed yet'}")
-    for title in ("recipe", "writer", "dvc"):
+    for title in ("recipe", "subset", "counterfactual", "writer", "dvc"):
+        if title not in manifest:
+            continue
         told = cast(Mapping[str, object], manifest[title] or {})
         report.line(
             f"{title:<12}"
@@ -188,7 +190,8 @@ def tag(ctx: typer.Context, name: Name, new_tag: str) -> None:
         report.line(f"{new_tag} stands for {manifest['name']}")
 
 
-def _tell(manifest: Mapping[str, object]) -> None:
+def tell(manifest: Mapping[str, object]) -> None:
+    """Print what a version holds, and what was left out of it."""
     report.line(
         f"version {manifest['name']}: {manifest['n_annotations']:,} annotations on "
         f"{manifest['n_assets']:,} images, as of ledger position {manifest['seq']}"
