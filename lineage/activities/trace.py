@@ -158,11 +158,11 @@ def show(project: Project, annotation: int, as_of: str | None = None) -> Row:
     NotFound
         ``no-annotation``.
     """
-    seq = position.resolve(project, as_of)
+    seq = None if as_of is None else position.resolve(project, as_of)
     with project.store.reading() as connection:
-        rows = [r for r in read.annotation_revisions(connection, annotation) if _seq(r) <= seq]
-        events = [e for e in read.annotation_stages(connection, annotation) if _seq(e) <= seq]
-        entries = {entry.seq: entry for entry in read.activities(connection)}
+        rows = _until(read.annotation_revisions(connection, annotation), seq)
+        events = _until(read.annotation_stages(connection, annotation), seq)
+        entries = _behind(connection, rows)
     if not rows:
         raise NotFound(
             "no-annotation",
@@ -171,14 +171,14 @@ def show(project: Project, annotation: int, as_of: str | None = None) -> Row:
         )
     _stand(rows, events)
     stages = [
-        _entry_stage(row, entries[_seq(row)])
+        _entry_stage(row, entries[cast(int, row["seq"])])
         for row in rows
         if row["operation"] != Operation.RETRACT
     ]
     return {
         "annotation": annotation,
         "asset": rows[0]["asset"],
-        "revisions": [_revision(row, entries[_seq(row)].activity) for row in rows],
+        "revisions": [_revision(row, entries[cast(int, row["seq"])].activity) for row in rows],
         "stages": [*stages, *events],
     }
 
@@ -193,7 +193,7 @@ def blame(project: Project, asset: str, as_of: str | None = None) -> Row:
     BadInput
         ``ambiguous-asset``: several images' names end so.
     """
-    seq = position.resolve(project, as_of)
+    seq = None if as_of is None else position.resolve(project, as_of)
     with project.store.reading() as connection:
         found = _assets(connection, asset)
         if len(found) > 1:
@@ -201,10 +201,10 @@ def blame(project: Project, asset: str, as_of: str | None = None) -> Row:
             raise BadInput(
                 "ambiguous-asset", f"{asset!r} may be any of {names}", hint="give the whole name"
             )
-        rows = [r for r in read.asset_revisions(connection, found[0][0]) if _seq(r) <= seq]
-        events = [e for e in read.asset_stages(connection, found[0][0]) if _seq(e) <= seq]
-        said = [c for c in read.asset_completeness(connection, found[0][0]) if _seq(c) <= seq]
-        entries = {entry.seq: entry for entry in read.activities(connection)}
+        rows = _until(read.asset_revisions(connection, found[0][0]), seq)
+        events = _until(read.asset_stages(connection, found[0][0]), seq)
+        said = _until(read.asset_completeness(connection, found[0][0]), seq)
+        entries = _behind(connection, rows)
     _stand(rows, events)
     histories: dict[int, list[Row]] = {}
     for row in rows:
@@ -289,8 +289,14 @@ def _titles(row: Mapping[str, object]) -> list[str]:
     return cast(list[str], row["tags"]) or [str(row["name"])]
 
 
-def _seq(row: Mapping[str, object]) -> int:
-    return cast(int, row["seq"])
+def _until(rows: list[Row], seq: int | None) -> list[Row]:
+    return rows if seq is None else [row for row in rows if cast(int, row["seq"]) <= seq]
+
+
+def _behind(connection: read.Connection, rows: Sequence[Row]) -> dict[int, ActivityRow]:
+    return {
+        e.seq: e for e in read.activities(connection, seqs={cast(int, row["seq"]) for row in rows})
+    }
 
 
 def _pseudonym(people: Sequence[read.AnnotatorRow], name: str) -> str:
@@ -381,13 +387,13 @@ def _blamed(history: list[Row], entries: Mapping[int, ActivityRow]) -> Row:
                 values[name] = seen[name]
                 fields[name] = {
                     "annotator": row["annotator"],
-                    "activity": entries[_seq(row)].activity,
+                    "activity": entries[cast(int, row["seq"])].activity,
                     "seq": row["seq"],
                 }
     names = ("annotation", "class", "stage", "annotator", "schema", "batch", "labelled_at")
     return {
         **{name: newest[name] for name in names},
         "box": _box(newest),
-        "activity": entries[_seq(newest)].activity,
+        "activity": entries[cast(int, newest["seq"])].activity,
         "fields": fields,
     }

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection as Connection
@@ -164,16 +165,19 @@ def batches(connection: Connection) -> list[BatchRow]:
     return [_batch(tuple(row), states) for row in rows]
 
 
-def activities(connection: Connection, *, after: int = 0) -> list[ActivityRow]:
-    """Return the log's entries in order."""
-    rows = connection.execute(
-        text(
-            "SELECT a.seq, a.activity, a.kind, a.agent, a.at, a.batch, a.parameters, e.outcome, "
-            "e.root FROM activity a JOIN log_entry e ON e.seq = a.seq "
-            "WHERE a.seq > :after ORDER BY a.seq"
-        ),
-        {"after": after},
+def activities(
+    connection: Connection, *, after: int = 0, seqs: Iterable[int] | None = None
+) -> list[ActivityRow]:
+    """Return the log's entries in order: those after a place, or those at some places alone."""
+    query = (
+        "SELECT a.seq, a.activity, a.kind, a.agent, a.at, a.batch, a.parameters, e.outcome, "
+        "e.root FROM activity a JOIN log_entry e ON e.seq = a.seq WHERE a.seq "
     )
+    if seqs is None:
+        rows = connection.execute(text(query + "> :after ORDER BY a.seq"), {"after": after})
+    else:
+        some = text(query + "IN :seqs ORDER BY a.seq").bindparams(bindparam("seqs", expanding=True))
+        rows = connection.execute(some, {"seqs": list(seqs)})
     return [
         ActivityRow(
             seq=row[0],
@@ -338,8 +342,12 @@ _STAGE_EVENTS = (
 )
 
 
+_statement = lru_cache(maxsize=64)(text)
+"""Point questions are asked over and over: their text is read once."""
+
+
 def _mappings(connection: Connection, query: str, key: int) -> list[dict[str, object]]:
-    rows = connection.execute(text(query), {"key": key} if ":key" in query else {})
+    rows = connection.execute(_statement(query), {"key": key} if ":key" in query else {})
     return [{name: _value(name, value) for name, value in row.items()} for row in rows.mappings()]
 
 

@@ -1,0 +1,1 @@
+"""Training code beside the record: the loader, and MLflow."""
