@@ -1,0 +1,1 @@
+"""Planted label faults, and who finds them."""
