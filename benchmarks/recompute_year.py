@@ -5,7 +5,7 @@
 Week after week the exports of `lineage simulate` arrive in the inbox, every third week with corrections of
 the week before; `dvc repro build` imports and builds, the version is tagged, committed and pushed to a DVC
 remote in a directory. In between a batch is migrated to the newer label schema, and every thirteenth week
-one is reviewed and finalised. Then `git clone`, `dvc pull`, and `lineage recompute --all`.
+one is reviewed. Then `git clone`, `dvc pull`, and `lineage recompute --all`.
 """
 
 from __future__ import annotations

@@ -233,6 +233,17 @@ SEGMENT_DRAWS = pa.schema(
 )
 """A draws part of a segment: what is put before whom, why, and how likely that was."""
 
+SEGMENT_ERASURES = pa.schema(
+    [
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("file", WORD, nullable=False),  # name of the part that was written anew
+        pa.field("sha256", WORD, nullable=False),  # of its bytes from then on
+        pa.field("row", pa.int64(), nullable=False),  # place in the file of a row that lost text
+        pa.field("leaf", pa.string(), nullable=False),  # hex: the leaf hash that it had
+    ]
+)
+"""An erasures part of a segment: rows of earlier segments whose text was taken out."""
+
 DATASET = pa.schema(
     [
         pa.field("asset", pa.string(), nullable=False),
@@ -340,3 +351,34 @@ CONSENSUS = pa.schema(
     ]
 )
 """What a consensus found of every object."""
+
+PREDICTIONS = pa.schema(
+    [
+        pa.field("asset", WORD, nullable=False),  # the image's name
+        pa.field("class", WORD, nullable=False),
+        pa.field("kind", WORD, nullable=False),  # terms.Kind
+        pa.field("x_min", pa.float64()),
+        pa.field("y_min", pa.float64()),
+        pa.field("x_max", pa.float64()),
+        pa.field("y_max", pa.float64()),
+        pa.field("score", pa.float64(), nullable=False),
+        pa.field("geometry", GEOMETRY),
+        pa.field("position", pa.int64(), nullable=False),  # index of the element in its file
+        pa.field("file", WORD),  # within a folder; null: the source itself
+    ]
+)
+"""What a model found, as its own tool wrote it: one row a prediction."""
+
+OUTCOMES = pa.schema(
+    [
+        pa.field("annotation", pa.int64()),  # null: the unit is an image and a class
+        pa.field("asset", WORD),
+        pa.field("class", WORD),
+        pa.field("good", pa.float64()),  # error of the good run, in [0, 1]; null: not known
+        pa.field("bad", pa.float64()),  # error of the bad run, in [0, 1]
+        pa.field("disagrees", pa.float64()),  # of the good run with the label, in [0, 1]
+        pa.field("good_fault", WORD),  # missed, other_class or wrong_class; null: none, not known
+        pa.field("bad_fault", WORD),
+    ]
+)
+"""What became of every unit, a label or an image and class, under one run or two."""

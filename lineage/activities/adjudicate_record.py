@@ -106,7 +106,7 @@ def settle(
     _unfinished(activity, batch[0], [one.asset for one in settled if one.is_unfinished])
     number = {id(one): at for one, at in zip(written, numbers, strict=True)}
     activity.outcome["missed"] = [
-        {"opinions": list(one.revisions), "revision": number.get(id(one)), "basis": one.basis, "comment": one.comment}
+        {"opinions": list(one.revisions), "revision": number.get(id(one)), "basis": one.basis}
         for one in settled
         if one.result in (Result.ADDED, Result.DISMISSED)
     ]  # fmt: skip

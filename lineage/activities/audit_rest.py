@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
@@ -31,6 +32,7 @@ _TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "sources": ("source", ("seq", "path", "digest", "n_bytes")),
 }
 _DOCUMENTS = ("document", "policy")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def entities(ground: Ground) -> Iterator[Finding]:
@@ -114,7 +116,8 @@ def _stored_pins(ground: Ground, registry: Path) -> Iterator[Finding]:
     """Hold the store's copies of pins against the registry; one that it lacks the next command enters."""
     try:
         with ground.rows() as rows:
-            stored = [] if rows is None else rows.plain("run", ["name", "document"], "id")
+            names = ["name", "version", "digest", "at", "document"]
+            stored = [] if rows is None else rows.plain("run", names, "id")
     except LineageError:
         return
     for row in stored:
@@ -125,8 +128,25 @@ def _stored_pins(ground: Ground, registry: Path) -> Iterator[Finding]:
         except (OSError, ValueError):
             yield Finding("run-differs", where, None, "as in the store", "no pin", cure)
             continue
-        if canonical_json(pinned).decode() != row["document"]:
-            yield Finding("run-differs", where, None, "as in the store", "another pin", cure)
+        wrong = [name for name, value in _as_stored(pinned).items() if row[name] != value]
+        if wrong:
+            told = f"another pin: {', '.join(wrong)}"
+            yield Finding("run-differs", where, None, "as in the store", told, cure)
+
+
+def _as_stored(pinned: object) -> Row:
+    """Return what the store holds of a pin; nothing where it is none, which is found elsewhere."""
+    try:
+        said = cast(Row, pinned)
+        at = datetime.fromisoformat(str(said["at"])) - _EPOCH
+        document = canonical_json(pinned).decode()
+        return {
+            **{name: said[name] for name in ("version", "digest")},
+            "at": at // timedelta(microseconds=1),
+            "document": document,
+        }
+    except (ValueError, KeyError, TypeError):
+        return {"document": None}
 
 
 def _recorded(ground: Ground, entity: str, names: Sequence[str]) -> Iterator[Row]:

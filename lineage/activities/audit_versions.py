@@ -250,6 +250,10 @@ def _stored(ground: Ground, manifests: Mapping[str, Manifest | Finding]) -> Iter
             f"the store lacks {n} versions of the registry: the next command enters them"
         )
     here = _tags(ground)
+    if n := len(here.keys() - tags.keys()):
+        ground.notes.append(
+            f"the store lacks {n} tags of the registry: the next command enters them"
+        )
     for tag, name in tags.items():
         if here.get(tag) != name:
             where = f"ledger/versions/{tag}.tag"

@@ -12,10 +12,12 @@ from lineage.activities import restore
 from lineage.errors import NotFound
 from lineage.progress import Progress, silent
 from lineage.segments import Ledger
+from lineage.segments.signing import Signing
 from lineage.settings import ProjectSettings, load_project
-from lineage.store import BUSY_TIMEOUT_S, Store
+from lineage.store import Patience, Store
 
 CONFIG = Path(".lineage") / "config.toml"
+_PATIENCE = Patience()
 
 
 def _now() -> datetime:
@@ -81,7 +83,7 @@ def locate(
     store_url: str | None = None,
     agent: str = "unknown",
     progress: Progress = silent,
-    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    patience: Patience = _PATIENCE,
 ) -> Project:
     """Return the project at or above ``start`` as it lies there: nothing is read, finished or replayed.
 
@@ -94,8 +96,10 @@ def locate(
     """
     root = find_root(start.resolve())
     settings = load_project(root)
-    store = Store(store_url or settings.store_url, root, busy_timeout_s=busy_timeout_s)
-    return Project(root, settings, store, Ledger(root / "ledger"), agent, progress=progress)
+    store = Store(store_url or settings.store_url, root, patience=patience)
+    key = None if settings.signing_key is None else root / settings.signing_key
+    ledger = Ledger(root / "ledger", signing=Signing(key, settings.verifiers))
+    return Project(root, settings, store, ledger, agent, progress=progress)
 
 
 def open_project(
@@ -104,7 +108,7 @@ def open_project(
     store_url: str | None = None,
     agent: str = "unknown",
     progress: Progress = silent,
-    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    patience: Patience = _PATIENCE,
 ) -> Project:
     """Open the project at or above ``start`` and bring its store in step with its ledger.
 
@@ -118,8 +122,8 @@ def open_project(
         Handle of whoever asks.
     progress
         Told how far a restore is.
-    busy_timeout_s
-        How long to wait for another process that writes.
+    patience
+        How to wait for another process that writes.
 
     Raises
     ------
@@ -128,9 +132,7 @@ def open_project(
     LineageError
         Whatever `restore.bring_in_step` raises.
     """
-    project = locate(
-        start, store_url=store_url, agent=agent, progress=progress, busy_timeout_s=busy_timeout_s
-    )
+    project = locate(start, store_url=store_url, agent=agent, progress=progress, patience=patience)
     restore.bring_in_step(
         project.store,
         project.ledger,

@@ -10,7 +10,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lineage.segments import file_sha256, parquet_writer, sync_directory, sync_file, write_synced
+from lineage.segments import (
+    exchange,
+    file_sha256,
+    parquet_writer,
+    sync_directory,
+    sync_file,
+    write_synced,
+)
+from lineage.segments.scratch import sweep, under_way
 
 PART_ROWS = 1_000_000
 _GROUP_ROWS = 131_072
@@ -40,9 +48,25 @@ def write(
     list of dict
         ``path`` below ``target``, ``sha256`` and ``n_rows`` of every Parquet file.
     """
-    aside = target.with_name(f".{target.name}.new")
-    shutil.rmtree(aside, ignore_errors=True)
+    prefix = f".{target.name}.new"
+    sweep(target.parent, prefix)
+    # two builds at once do not write into one folder
+    aside = target.with_name(under_way(prefix))
     aside.mkdir(parents=True)
+    try:
+        files = _fill(aside, labels, assets, completeness)
+        write_synced(aside / "manifest.json", pretty({**manifest, "files": files}))
+        sync_directory(aside)
+        _swap(aside, target)
+    finally:
+        # an older version that gave way, or what could not be finished
+        shutil.rmtree(aside, ignore_errors=True)
+    return files
+
+
+def _fill(
+    aside: Path, labels: pa.Table, assets: pa.Table, completeness: pa.Table
+) -> list[dict[str, object]]:
     files: list[dict[str, object]] = []
     for split in dict.fromkeys(assets["split"].cast(pa.string()).to_pylist()):
         folder = aside / split
@@ -56,9 +80,6 @@ def write(
             path = folder / f"part-{part:05d}.parquet"
             files.append(_write(aside, path, rows.slice(start, PART_ROWS)))
         sync_directory(folder)
-    write_synced(aside / "manifest.json", pretty({**manifest, "files": files}))
-    sync_directory(aside)
-    _swap(aside, target)
     return files
 
 
@@ -94,6 +115,9 @@ def _undictionaried(field: pa.Field) -> pa.Field:
 def _swap(aside: Path, target: Path) -> None:
     old = target.with_name(f".{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
+    if target.exists() and exchange(aside, target):
+        sync_directory(target.parent)
+        return
     if target.exists():
         target.rename(old)
     aside.rename(target)

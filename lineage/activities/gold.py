@@ -273,7 +273,8 @@ def _write(
     if n == 0:
         return None
     done = Outcome()
-    parameters = {"verb": verb, "n": n, "comment": comment}
+    # the comment stands in the rows: a header is never rewritten, and people can be forgotten
+    parameters = {"verb": verb, "n": n}
     with recording(project, ActivityKind.GOLD, parameters=parameters, outcome=done) as activity:
         told = {**rows, "seq": activity.seq}
         activity.append("gold", columns.batch_of(columns.SEGMENT_GOLD, told, n))

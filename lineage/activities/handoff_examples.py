@@ -272,7 +272,7 @@ def _examples(
             image=names[told["asset"]],
             kind=told["kind"],
             box=None if own["x_min"] is None else [own[name] for name in _BOX],
-            rings=_rings(told["kind"], own),
+            rings=rings_of_row(told["kind"], own),
             attributes=own["attributes"],
             is_new=told["revision"] not in marked,
         )
@@ -280,7 +280,7 @@ def _examples(
     ]
 
 
-def _rings(kind: str, own: Mapping[str, object]) -> list[list[float]]:
+def rings_of_row(kind: str, own: Mapping[str, object]) -> list[list[float]]:
     """Return a label's outline; of a mask, a line or a skeleton its box."""
     geometry = own["geometry"]
     if kind == Kind.POLYGON and isinstance(geometry, list):

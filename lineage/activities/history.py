@@ -8,8 +8,6 @@ as that commit has it.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +16,7 @@ from pathlib import Path
 from lineage.activities.context import Project
 from lineage.activities.ingest import ImportOptions, ImportReport, import_labels
 from lineage.errors import Refused, Usage
+from lineage.segments import scratch
 from lineage.store import read
 from lineage.vcs.history import Commit, history_of
 
@@ -94,19 +93,16 @@ def import_history(
     with history_of(path, revision) as history:
         known = _known(project, batch)
         new = _after(history.commits, known, batch)
-        scratch = Path(tempfile.mkdtemp(prefix="history-", dir=project.root / ".lineage"))
         reports = []
-        try:
+        with scratch.room(project.root / ".lineage", "history-") as folder:
             for number, commit in enumerate(history.commits, start=1):
                 if commit not in new:
                     continue
                 project.progress("commits", number, len(history.commits))
-                place, n_passed = history.write(commit, scratch)
+                place, n_passed = history.write(commit, folder)
                 reports.append(
                     _record(project, place, batch, replace(how, commit=commit), n_passed)
                 )
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
     return HistoryReport(batch, tuple(reports), len(known))
 
 

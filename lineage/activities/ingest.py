@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +16,7 @@ from lineage.errors import BadInput, Refused
 from lineage.formats import TASKS, ReadOptions, sources
 from lineage.formats.sources import Found, Piece
 from lineage.labelschema import LabelSchema
-from lineage.segments import Checkpoint, Ledger
+from lineage.segments import Checkpoint, Ledger, scratch
 from lineage.settings import load_yaml
 from lineage.store import read
 from lineage.terms import ActivityKind, Stage
@@ -145,8 +143,7 @@ def import_labels(
         return _repeat(project, batch, known, files)
     schema = batches.schema_for_import(project, target)
     refuse_unready(project, target)
-    folder = Path(tempfile.mkdtemp(prefix="import-", dir=project.root / ".lineage"))
-    try:
+    with scratch.room(project.root / ".lineage", "import-") as folder:
         found = sources.find(given, scratch=folder / "unpacked", format=asked)
         spool = _read(project, found, folder, told, schema, how.edge_tolerance_px)
         job = _job(how, target, found.format)
@@ -158,8 +155,6 @@ def import_labels(
         else:
             done, outcome = _record(project, job, spool, files, how, found)
             kept = _violations_path(spool, outcome)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return ImportReport(
         activity=outcome.activity,
         batch=batch,

@@ -1,8 +1,8 @@
 """Recording an activity in the one order that survives a crash at any point.
 
 Segment parts and header are written and synced in the pending room; the store's
-transaction, which names the activity, commits; the files are renamed into place;
-the checkpoint follows. Whatever the instant of a crash, `restore.bring_in_step`
+transaction, which names the activity, commits; new names go to the address book;
+the files are renamed into place; the checkpoint follows. Whatever the instant of a crash, `restore.bring_in_step`
 finds either a committed activity whose files it moves, or an uncommitted one
 whose files it removes.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,13 +21,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from lineage import __version__
-from lineage.activities import restore
+from lineage.activities import addressbook, restore
 from lineage.activities.context import Project
 from lineage.errors import BadInput
 from lineage.formats.names import is_image
 from lineage.formats.sources import walk
-from lineage.identity import EMPTY_ROOT, log_leaf, merkle_root
-from lineage.segments import FORMAT_VERSION, Checkpoint, SegmentWriter, file_sha256, write_synced
+from lineage.identity import EMPTY_ROOT, Digest, log_leaf, merkle_root
+from lineage.segments import FORMAT_VERSION, Checkpoint, SegmentWriter, file_sha256
 from lineage.store import read, tables
 from lineage.store.append import Appender
 from lineage.terms import ActivityKind, AgentKind
@@ -60,6 +59,7 @@ class Recording:
         self.entities: dict[str, list[dict[str, object]]] = {}
         self.first_revision: int | None = None
         self.n_revisions = 0
+        self.leaves: list[Digest] = []
         self._appender = Appender(connection)
         self._writer = writer
         self._people = {
@@ -153,15 +153,8 @@ class Recording:
 
     def remember_people(self) -> None:
         """Add the new names to the address book beside the store."""
-        if not self._new_people:
-            return
-        book = self.project.address_book
-        known = json.loads(book.read_text("utf-8")) if book.is_file() else []
-        aside = book.with_suffix(".new")
-        aside.touch(mode=0o600)
-        text = json.dumps(known + self._new_people, indent=1, ensure_ascii=False)
-        write_synced(aside, text.encode())
-        aside.replace(book)
+        if self._new_people:
+            addressbook.remember(self.project.address_book, self._new_people)
 
     def finish(self, start: Mapping[str, object]) -> Checkpoint:
         """Seal the segment and the store's side of it; the caller commits."""
@@ -177,7 +170,8 @@ class Recording:
             "parts": parts,
         }
         leaf = log_leaf(header)
-        root = merkle_root([*read.leaves(self.connection), leaf]).hex()
+        self.leaves = [*read.leaves(self.connection), leaf]
+        root = merkle_root(self.leaves).hex()
         restore.seal(self._appender, header, leaf, root)
         self._writer.write_header(header)
         return Checkpoint(self.project.settings.origin, self.seq, root)
@@ -221,7 +215,9 @@ def recording(
     """
     ledger, store = project.ledger, project.store
     with store.exclusive():
-        restore.catch_up(store, ledger, project.settings.origin)
+        restore.catch_up(store, ledger, project.settings.origin, address_book=project.address_book)
+        # a key that fails after the store committed would leave an activity that nobody signed
+        ledger.signing.ready(ledger.checkpoint_text())
         with store.writing() as connection:
             head = read.head(connection)
             writer = SegmentWriter(ledger, head.size + 1)
@@ -233,9 +229,10 @@ def recording(
             except BaseException:
                 writer.abandon()
                 raise
-        ledger.publish(record.seq)
-        ledger.write_checkpoint(checkpoint)
+        # names before files: while there is a pending room, the next command completes both
         record.remember_people()
+        ledger.publish(record.seq)
+        ledger.write_checkpoint(checkpoint, record.leaves)
     if outcome is not None:
         outcome.checkpoint, outcome.seq = checkpoint, record.seq
         outcome.activity = str(start["activity"])

@@ -100,6 +100,33 @@ def report(
     NotFound
         ``extra-missing``: what draws charts is not installed.
     """
+    target = target_of(project, out, images)
+    folder = target.with_suffix("")
+    values = quality_of(
+        project, choice, threshold=threshold, images=images, shows_names=shows_names
+    )
+    page = quality_page(values, folder.name)
+    lists = write(target, folder, page)
+    return Reported(
+        path=target,
+        n_bytes=target.stat().st_size,
+        lists=lists,
+        n_disputed=len(values.disputed),
+        n_pictured=sum(each.picture is not None for each in values.disputed),
+        names="handles" if shows_names else "pseudonyms",
+    )
+
+
+def target_of(project: Project, out: Path, images: Path | None) -> Path:
+    """Return where a page will stand, or refuse.
+
+    Raises
+    ------
+    BadInput
+        ``report-out``: not an ``.html`` file; ``report-images``: no such folder.
+    NotFound
+        ``extra-missing``: what draws charts is not installed.
+    """
     target = project.root / out
     if target.suffix not in (".html", ".htm") or target.is_dir():
         raise BadInput(
@@ -109,20 +136,7 @@ def report(
         raise BadInput("report-images", f"{str(images)!r} is no folder", hint="--images DIR")
     # before anything is gathered, which may take minutes
     drawing.library()
-    folder = target.with_suffix("")
-    values = quality_of(
-        project, choice, threshold=threshold, images=images, shows_names=shows_names
-    )
-    page = quality_page(values, folder.name)
-    lists = _write(target, folder, page)
-    return Reported(
-        path=target,
-        n_bytes=target.stat().st_size,
-        lists=lists,
-        n_disputed=len(values.disputed),
-        n_pictured=sum(each.picture is not None for each in values.disputed),
-        names="handles" if shows_names else "pseudonyms",
-    )
+    return target
 
 
 def plots_page(project: Project) -> Path:
@@ -257,7 +271,7 @@ def _fields(found: object) -> dict[str, object]:
     return {f.name: getattr(found, f.name) for f in fields(found)}  # type: ignore[arg-type]
 
 
-def _write(target: Path, folder: Path, page: Page) -> list[Path]:
+def write(target: Path, folder: Path, page: Page) -> list[Path]:
     """Write the lists, then the page: a page never stands without what it refers to."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
+from lineage.activities import addressbook, erase_settle, runs_store
 from lineage.errors import Refused, StoreFault
 from lineage.identity import MerkleAccumulator, canonical_json, log_leaf, merkle_root
 from lineage.progress import Progress, silent
@@ -23,13 +24,17 @@ from lineage.segments import (
     Ledger,
     Part,
     file_sha256,
+    scratch,
 )
 from lineage.segments.redactions import Redaction, leaves_of, redactions
-from lineage.store import Store, read, tables
+from lineage.store import Store, erase, people, read, tables
 from lineage.store.append import Appender
+from lineage.terms import ActivityKind
 
 Header = Mapping[str, object]
 Rows = list[dict[str, object]]
+
+_ROOMS = ("import-", "history-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +65,25 @@ def bring_in_step(
     Refused
         ``ledger-diverged``: store and ledger hold different activities at one place.
     """
-    if store.exists() and not ledger.unfinished():
-        store.prepare(origin)
-        if (
-            _size(store) == _last(ledger) == _checkpoint_size(ledger)
-            and _known_versions(store) >= ledger.versions().keys()
-        ):
-            return RestoreReport(0, 0, 0, ledger.checkpoint())
+    ledger.sweep()
+    for prefix in _ROOMS:
+        scratch.sweep(address_book.parent, prefix)
+    # a room that somebody is writing in is no leftover: whoever only reads need not wait for it
+    is_settled = store.exists() and (not ledger.unfinished() or store.is_taken())
+    if is_settled and store.is_current(origin) and _is_in_step(store, ledger):
+        return RestoreReport(0, 0, 0, ledger.checkpoint())
     with store.exclusive():
         store.prepare(origin)
         ledger.create()
-        report = catch_up(store, ledger, origin, progress=progress)
-        n_names = _load_names(store, address_book)
-        _load_versions(store, ledger)
+        report = catch_up(store, ledger, origin, address_book=address_book, progress=progress)
+        n_names = load_names(store, address_book)
+        load_versions(store, ledger)
+        erase_settle.settle(store, address_book)
     return RestoreReport(report[0], report[1], n_names, ledger.checkpoint())
 
 
 def catch_up(
-    store: Store, ledger: Ledger, origin: str, *, progress: Progress = silent
+    store: Store, ledger: Ledger, origin: str, *, address_book: Path, progress: Progress = silent
 ) -> tuple[int, int]:
     """Settle pending segments and replay what the store lacks; the caller holds the lock.
 
@@ -86,7 +92,7 @@ def catch_up(
     tuple of int
         Activities and revisions that were replayed.
     """
-    _settle_unfinished(store, ledger)
+    _settle_unfinished(store, ledger, address_book)
     return _replay(store, ledger, origin, progress)
 
 
@@ -97,6 +103,9 @@ def enter(appender: Appender, header: Header) -> None:
     row = {name: header[name] for name in names}
     row |= {"at": at, "parameters": canonical_json(header["parameters"]).decode()}
     appender.entities(tables.Activity, [row])
+    if row["kind"] == ActivityKind.ERASE:
+        parameters = cast(Mapping[str, object], header["parameters"])
+        appender.forget(str(parameters["annotator"]))
     seq = cast(int, header["seq"])
     sources = cast(Rows, header["sources"])
     appender.entities(tables.Source, [{**source, "seq": seq} for source in sources])
@@ -149,10 +158,12 @@ def _checkpoint_size(ledger: Ledger) -> int:
     return 0 if checkpoint is None else checkpoint.size
 
 
-def _settle_unfinished(store: Store, ledger: Ledger) -> None:
+def _settle_unfinished(store: Store, ledger: Ledger, address_book: Path) -> None:
     committed = _size(store)
     for seq in ledger.unfinished():
         if seq <= committed:
+            with store.reading() as connection:
+                addressbook.remember(address_book, people.brought_by(connection, seq))
             ledger.publish(seq)
         else:
             ledger.discard(seq)
@@ -180,8 +191,10 @@ def _replay(store: Store, ledger: Ledger, origin: str, progress: Progress) -> tu
         n_revisions += _replay_one(store, ledger, seq, erased)
     with store.reading() as connection:
         head = read.head(connection)
+        # what was replayed came from others: it is not this machine's to sign
+        leaves = read.leaves(connection) if size == len(positions) else []
     if head.root is not None:
-        ledger.write_checkpoint(Checkpoint(origin, head.size, head.root))
+        ledger.write_checkpoint(Checkpoint(origin, head.size, head.root), leaves)
     return len(positions) - size, n_revisions
 
 
@@ -251,12 +264,27 @@ def _replay_part(
         )
 
 
+def _is_in_step(store: Store, ledger: Ledger) -> bool:
+    if not _size(store) == _last(ledger) == _checkpoint_size(ledger):
+        return False
+    with store.reading() as connection:
+        rows = read.versions(connection)
+        if erase.is_owed(connection):
+            return False
+    tags = {tag for row in rows for tag in cast(list[str], row["tags"])}
+    names = {str(row["name"]) for row in rows}
+    if not (names >= ledger.versions().keys() and tags >= ledger.tags().keys()):
+        return False
+    return not runs_store.lacking(store, ledger)
+
+
 def _known_versions(store: Store) -> set[str]:
     with store.reading() as connection:
         return {str(row["name"]) for row in read.versions(connection)}
 
 
-def _load_versions(store: Store, ledger: Ledger) -> None:
+def load_versions(store: Store, ledger: Ledger) -> None:
+    """Enter the versions, tags and runs of the registries that the store lacks."""
     new = {n: d for n, d in ledger.versions().items() if n not in _known_versions(store)}
     with store.writing() as connection:
         for name, document in new.items():
@@ -265,6 +293,7 @@ def _load_versions(store: Store, ledger: Ledger) -> None:
         for tag, name in ledger.tags().items():
             if tag not in known:
                 enter_tag(connection, tag, name)
+    runs_store.load(store, ledger)
 
 
 def enter_version(connection: read.Connection, name: str, manifest: Mapping[str, object]) -> None:
@@ -279,12 +308,18 @@ def enter_tag(connection: read.Connection, tag: str, version: str) -> None:
     Appender(connection).entities(tables.VersionTag, [{"tag": tag, "version": version}])
 
 
-def _load_names(store: Store, address_book: Path) -> int:
+def load_names(store: Store, address_book: Path) -> int:
+    """Enter the names of the address book that the store lacks, and return how many."""
     if not address_book.is_file():
         return 0
     names = {row["pseudonym"]: row for row in json.loads(address_book.read_text("utf-8"))}
     with store.writing() as connection:
-        lacking = [row for row in read.annotators(connection) if row.handle is None]
+        gone = erase.forgotten(connection)
+        lacking = [
+            row
+            for row in read.annotators(connection)
+            if row.handle is None and row.pseudonym not in gone
+        ]
         rows = [
             {"annotator_id": row.id}
             | {key: names[row.pseudonym][key] for key in ("handle", "tool", "salt")}

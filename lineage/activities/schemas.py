@@ -11,6 +11,7 @@ from lineage.activities.record import recording
 from lineage.errors import NotFound, Refused
 from lineage.identity import canonical_json
 from lineage.labelschema import LabelSchema, SchemaDiff
+from lineage.segments import write_synced
 from lineage.settings import load_params
 from lineage.store import read
 from lineage.store.read import SchemaRow
@@ -159,7 +160,10 @@ def _place(project: Project, schema: LabelSchema) -> None:
     path = labelschema.path_of(_folder(project), schema.name, schema.version)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(labelschema.dumps(schema.document), "utf-8")
+        # half a file would be another schema, which no repetition replaces
+        aside = path.with_suffix(".new")
+        write_synced(aside, labelschema.dumps(schema.document).encode())
+        aside.replace(path)
     elif canonical_json(labelschema.load(path).document) != canonical_json(schema.document):
         raise Refused(
             "schema-file-exists",

@@ -103,7 +103,7 @@ class Control:
             expected = np.clip(expected, _LEAST_CHANCE, 1 - _LEAST_CHANCE)
             variance = expected * (1 - expected)
         else:
-            variance = self.variance * self._widened(observed, expected[class_code])
+            variance = self._scattered(observed, expected[class_code])
         own = variance / (self.n + _SHRINK)
         luck = own + np.divide(variance, n, out=np.zeros(n_classes), where=n > 0)
         is_told &= luck > 0
@@ -115,11 +115,15 @@ class Control:
             between = max(0.0, scale**2 - 1) * _median(luck, is_told * n)
         return Terms(expected, variance, between + own, observed, is_count)
 
-    def _widened(self, observed: np.ndarray, expected: np.ndarray) -> float:
-        """Return by how much changed units scatter more than unchanged ones."""
-        if self.overall <= 0 or len(observed) == 0:
-            return 1.0
-        return max(1.0, float(np.mean((observed - expected) ** 2)) / self.overall)
+    def _scattered(self, observed: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """Return the variance of each class' units, wider where changed ones scatter more than unchanged."""
+        if len(observed) == 0:
+            return self.variance
+        own = float(np.mean((observed - expected) ** 2))
+        if self.overall <= 0:
+            # unchanged units that never differ say nothing of luck
+            return np.full(len(self.n), own)
+        return self.variance * max(1.0, own / self.overall)
 
 
 def is_lossy(outcome: np.ndarray) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -95,12 +96,16 @@ def restore(
     discard_store: Annotated[
         bool, typer.Option("--discard-store", help="Throw the store away first (SQLite only).")
     ] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="Put this copy in place, then replay what came since."),
+    ] = None,
 ) -> None:
     """Rebuild the store from the ledger's files."""
     from lineage.activities import rebuild
 
     session = session_of(ctx)
-    done = rebuild.rebuild(session.directory, session.open, discard=discard_store)
+    done = rebuild.rebuild(session.locate(), session.open, discard=discard_store, source=source)
     if session.as_json:
         report.print_json(done)
         return

@@ -5,15 +5,20 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import typer
+
+from lineage.errors import Usage
 
 if TYPE_CHECKING:
     from lineage.activities.context import Project
+    from lineage.store import Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Session:
             store_url=os.environ.get("LINEAGE_STORE"),
             agent=self._agent(),
             progress=drawn(self.quiet),
+            patience=self._patience(),
         )
 
     def names(self, project: Project) -> dict[str, str]:
@@ -61,6 +67,20 @@ class Session:
 
         return {} if self.pseudonyms else names_of(project)
 
+    def _patience(self) -> Patience:
+        from lineage.store import LIMIT_S, Patience
+
+        given = os.environ.get("LINEAGE_BUSY_TIMEOUT_S", f"{LIMIT_S:g}")
+        try:
+            limit_s = float(given)
+        except ValueError:
+            raise Usage(
+                "busy-timeout", f"LINEAGE_BUSY_TIMEOUT_S is {given!r}, expected a number of seconds"
+            ) from None
+        path = click.get_current_context(silent=True)
+        command = "lineage" if path is None else path.command_path
+        return Patience(limit_s, command=command, tell=_unsaid if self.quiet else _on_stderr)
+
     def _agent(self) -> str:
         given = os.environ.get("LINEAGE_AGENT")
         if given:
@@ -68,6 +88,14 @@ class Session:
         from lineage import vcs
 
         return vcs.committer(self.directory) or f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _on_stderr(told: str) -> None:
+    print(told, file=sys.stderr, flush=True)
+
+
+def _unsaid(told: str) -> None:
+    """Say nothing: ``--quiet``."""
 
 
 def session_of(ctx: typer.Context) -> Session:

@@ -9,9 +9,8 @@ Every activity leaves files named after its place in the log, ``seq``::
     ledger/.pending/                             an activity that is being written
 
 Files are written in ``.pending``, synced, and renamed only after the store has
-committed the row that names them, so a committed activity never lacks its
-segment and a half-written one is never seen. The header is renamed last: a
-segment exists when its header does. Parquet is known to `parquet` alone, syncing to `files`.
+committed the row that names them, so a committed activity never lacks its segment and a
+half-written one is never seen. The header is renamed last: a segment exists when its header does.
 """
 
 from __future__ import annotations
@@ -37,8 +36,25 @@ from lineage.identity import (
     leaf_digests,
 )
 from lineage.segments.checkpoints import Checkpoint, body_of, parse_checkpoint
-from lineage.segments.files import disk, file_sha256, sync_directory, sync_file, write_synced
-from lineage.segments.parquet import ParquetWriter, parquet_writer, read_parquet, writer_fingerprint
+from lineage.segments.files import (
+    disk,
+    exchange,
+    file_sha256,
+    sync_directory,
+    sync_file,
+    write_synced,
+)
+from lineage.segments.notes import joined, key_of, split_note
+from lineage.segments.parquet import (
+    ParquetWriter,
+    parquet_writer,
+    read_parquet,
+    read_row_group,
+    row_groups,
+    writer_fingerprint,
+)
+from lineage.segments.scratch import sweep, under_way
+from lineage.segments.signing import Signing
 
 __all__ = [
     "FORMAT_VERSION",
@@ -47,10 +63,13 @@ __all__ = [
     "Ledger",
     "Part",
     "SegmentWriter",
+    "exchange",
     "file_sha256",
     "parquet_writer",
     "parse_checkpoint",
     "read_parquet",
+    "read_row_group",
+    "row_groups",
     "sync_directory",
     "sync_file",
     "write_synced",
@@ -67,11 +86,12 @@ TABLES: Mapping[str, pa.Schema] = {
     "gold": columns.SEGMENT_GOLD,
     "draws": columns.SEGMENT_DRAWS,
     "quarantine": columns.VIOLATIONS,
+    "erasures": columns.SEGMENT_ERASURES,
 }
 """The parts that a segment may have, in the order in which a store is rebuilt from them."""
 
-FORMAT_VERSION = 3
-"""Of a segment's layout; 2 may have a part ``completeness``, 3 also ``verdicts``, ``gold`` and ``draws``."""
+FORMAT_VERSION = 4
+"""Of a segment's layout; since 2 ``completeness``, since 3 ``verdicts``, ``gold``, ``draws``, since 4 ``erasures``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +106,19 @@ class Part:
 
 
 class Ledger:
-    """The files below one ``ledger`` directory."""
+    """The files below one ``ledger`` directory.
 
-    def __init__(self, root: Path) -> None:
+    Parameters
+    ----------
+    root
+        The directory.
+    signing
+        Who signs its checkpoints; by default nobody.
+    """
+
+    def __init__(self, root: Path, *, signing: Signing | None = None) -> None:
         self.root = root
+        self.signing = signing or Signing()
         self.segments = root / "segments"
         self.pending = root / ".pending"
         self.checkpoint_path = root / "checkpoint"
@@ -194,11 +223,44 @@ class Ledger:
         except FileNotFoundError:
             return None
 
-    def write_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint in one step."""
-        text = body_of(checkpoint)
-        if self.checkpoint_path.exists() and self.checkpoint_path.read_text() == text:
-            return
+    def write_checkpoint(self, checkpoint: Checkpoint, leaves: Sequence[Digest] = ()) -> None:
+        """Replace the checkpoint in one step, signed where `Signing` allows it.
+
+        One that says the same stays as it is, with the signatures of whoever signed it.
+
+        Parameters
+        ----------
+        checkpoint
+            The new one.
+        leaves
+            Leaf hashes of its log, for the signature; none: it is not signed.
+        """
+        body, text = body_of(checkpoint), self.checkpoint_text()
+        if split_note(text)[0] != body:
+            self._replace_checkpoint(joined(body, self.signing.lines(text, checkpoint, leaves)))
+
+    def checkpoint_text(self) -> str:
+        """Return the checkpoint with its signatures, "" before the first activity."""
+        try:
+            return self.checkpoint_path.read_text("utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def sign_checkpoint(self) -> bool:
+        """Put this machine's signature under the checkpoint, and tell whether it was lacking."""
+        signer, text = self.signing.signer(is_needed=True), self.checkpoint_text()
+        if signer is None or not text:
+            return False
+        body, lines = split_note(text)
+        own = signer.line(body)
+        if own in lines:
+            return False
+        others = [line for line in lines if key_of(line) != key_of(own)]
+        self._replace_checkpoint(joined(body, [*others, own]))
+        return True
+
+    def _replace_checkpoint(self, text: str) -> None:
+        self.pending.mkdir(exist_ok=True)
         aside = self.pending / "checkpoint"
         write_synced(aside, text.encode("utf-8"))
         aside.replace(self.checkpoint_path)
@@ -225,10 +287,14 @@ class Ledger:
         registry = self.registry if folder is None else folder
         registry.mkdir(exist_ok=True)
         self.pending.mkdir(exist_ok=True)
-        aside = self.pending / name
+        aside = self.pending / under_way(name)
         write_synced(aside, content)
         aside.replace(registry / name)
         sync_directory(registry)
+
+    def sweep(self) -> None:
+        """Remove files of a registry that a process had under way when it died."""
+        sweep(self.pending)
 
     def unfinished(self) -> list[int]:
         """Return the places in the log for which the pending room holds files, ascending."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lineage.errors import StoreFault
+
+_AT_CWD = -100
+_RENAME_EXCHANGE = 2
 
 
 @contextmanager
@@ -47,6 +51,21 @@ def sync_file(path: Path) -> None:
     """Wait until the disk has the bytes of ``path``."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two names change places in one step; tell whether the system can (Linux can).
+
+    Notes
+    -----
+    A directory cannot be renamed over another that holds files: without this there is a moment
+    in which one of the two has no name.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    names = os.fsencode(one.absolute()), os.fsencode(other.absolute())
+    return bool(rename(_AT_CWD, names[0], _AT_CWD, names[1], _RENAME_EXCHANGE) == 0)
 
 
 def sync_directory(path: Path) -> None:

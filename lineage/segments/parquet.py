@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -60,21 +61,11 @@ def read_parquet(
     StoreFault
         ``segment-missing`` or ``segment-unreadable``: the file is not there or no Parquet.
     """
-    try:
-        with pq.ParquetFile(path) as file:
-            names = None if wanted is None else list(wanted)
-            groups = None if assets is None else _groups_with(file, assets)
-            for batch in file.iter_batches(batch_size=_READ_ROWS, columns=names, row_groups=groups):
-                yield batch if names is None else batch.select(names)
-    except FileNotFoundError as exc:
-        raise StoreFault("segment-missing", f"no file {path}", hint="dvc pull") from exc
-    except pa.ArrowInvalid as exc:
-        raise StoreFault(
-            "segment-unreadable",
-            f"no readable Parquet: {exc}",
-            hint="dvc checkout",
-            where=str(path),
-        ) from exc
+    with _opened(path) as file:
+        names = None if wanted is None else list(wanted)
+        groups = None if assets is None else _groups_with(file, assets)
+        for batch in file.iter_batches(batch_size=_READ_ROWS, columns=names, row_groups=groups):
+            yield batch if names is None else batch.select(names)
 
 
 def _groups_with(file: pq.ParquetFile, assets: np.ndarray) -> list[int]:
@@ -90,3 +81,43 @@ def _groups_with(file: pq.ParquetFile, assets: np.ndarray) -> list[int]:
         ):
             found.append(group)
     return found
+
+
+def row_groups(path: Path) -> list[int]:
+    """Return the number of rows of every row group.
+
+    Raises
+    ------
+    StoreFault
+        ``segment-missing`` or ``segment-unreadable``.
+    """
+    with _opened(path) as file:
+        return [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+
+
+def read_row_group(path: Path, group: int, wanted: Sequence[str]) -> pa.Table:
+    """Return columns of one row group.
+
+    Raises
+    ------
+    StoreFault
+        ``segment-missing`` or ``segment-unreadable``.
+    """
+    with _opened(path) as file:
+        return file.read_row_group(group, columns=list(wanted)).select(list(wanted))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[pq.ParquetFile]:
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except FileNotFoundError as exc:
+        raise StoreFault("segment-missing", f"no file {path}", hint="dvc pull") from exc
+    except (pa.ArrowException, OSError) as exc:
+        raise StoreFault(
+            "segment-unreadable",
+            f"no readable Parquet: {exc}",
+            hint="dvc checkout",
+            where=str(path),
+        ) from exc

@@ -19,6 +19,8 @@ from lineage.settings.problems import refuse, refuse_unknown
 from lineage.settings.project import ProjectSettings as ProjectSettings
 from lineage.settings.project import dump_project as dump_project
 from lineage.settings.project import load_project as load_project
+from lineage.settings.project import verifiers_of as verifiers_of
+from lineage.settings.project import with_key as with_key
 from lineage.settings.requirements import MeasureSettings, requirements_of
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -68,7 +70,10 @@ class Recipe:
     """Which labels a dataset version takes, and how it is split; an empty field does not restrict.
 
     With ``require_final`` only final labels; without, of volume batches those that are finalised. None asks
-    nothing of anybody, as before there was review.
+    nothing of anybody, as before there was review. ``where`` and ``without`` are predicates
+    (`activities.predicates`): labels that one of the texts chooses, and labels taken as if they had never
+    been; with ``revert`` the newest earlier revision that is not so stands in their place. ``of`` names a
+    version whose recipe and place in the log are taken instead of the other keys.
     """
 
     schemas: tuple[str, ...] = ()
@@ -90,6 +95,10 @@ class Recipe:
     )
     split_salt: str = "lineage"
     group_pattern: str | None = None
+    where: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    revert: bool = False
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from lineage.errors import BadInput
+from lineage.errors import BadInput, Refused
 from lineage.settings.problems import refuse, refuse_unknown
 
 ERASABLE = ("comments", "extra", "quarantine")
@@ -81,3 +83,67 @@ def dump_project(settings: ProjectSettings) -> str:
         f'store_url = "{settings.store_url}"',
     ]
     return "\n".join(lines) + "\n"
+
+
+def with_key(text: str, signing_key: str, verifier: str) -> str:
+    """Return the text of ``.lineage/config.toml`` with a key that signs here and its public half.
+
+    Parameters
+    ----------
+    text
+        As it stands; comments and other keys stay as they are.
+    signing_key
+        Path of the key's file; a path that the text has already is left.
+    verifier
+        Added to ``verifiers``, in front.
+
+    Raises
+    ------
+    Refused
+        ``settings-edit``: the text is written in a way into which this does not fit.
+
+    Examples
+    --------
+    >>> print(with_key('origin = "x"  # ours', "k", "x+1+A"))
+    origin = "x"  # ours
+    signing_key = "k"
+    verifiers = [
+      "x+1+A",
+    ]
+    <BLANKLINE>
+    """
+    before = tomllib.loads(text)
+    wanted = {"signing_key": signing_key, **before}
+    wanted["verifiers"] = [verifier, *before.get("verifiers", [])]
+    # JSON's strings are TOML's
+    entry = f"\n  {json.dumps(verifier, ensure_ascii=False)},"
+    new = text if text.endswith("\n") else text + "\n"
+    if "signing_key" not in before:
+        new += f"signing_key = {json.dumps(signing_key, ensure_ascii=False)}\n"
+    if "verifiers" in before:
+        opening = re.compile(r"^\s*verifiers\s*=\s*\[", re.MULTILINE)
+        new = opening.sub(lambda found: found[0] + entry, new, count=1)
+    else:
+        new += f"verifiers = [{entry}\n]\n"
+    if _parsed(new) != wanted:
+        raise Refused(
+            "settings-edit",
+            f"config.toml could not be added to, expected signing_key = {signing_key!r} and "
+            f"{verifier!r} among verifiers",
+            hint="add both by hand",
+        )
+    return new
+
+
+def verifiers_of(content: bytes) -> tuple[str, ...]:
+    """Return the verifiers that a text of ``.lineage/config.toml`` names, none where it cannot be read."""
+    document = _parsed(content.decode("utf-8", errors="replace")) or {}
+    words = document.get("verifiers", [])
+    return tuple(map(str, words)) if isinstance(words, list) else ()
+
+
+def _parsed(text: str) -> dict[str, object] | None:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None

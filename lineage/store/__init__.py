@@ -1,8 +1,8 @@
 """The store: relational face of the ledger, in SQLite or PostgreSQL. The only SQL.
 
 What lives here: table definitions (`tables`), what the models cannot say
-(`ddl`), the way from one version to the next (`migrations`), opening and
-locking (this page), the one way in (`append`) and the questions (`read`). What
+(`ddl`), the way from one version to the next (`migrations`), opening (this page),
+taking turns (`turns`), the one way in (`append`) and the questions (`read`). What
 may not: files of the ledger, formats, decisions. A store holds nothing that
 segments do not, save the address book of people; it can be thrown away and
 rebuilt. Start reading at `Store`.
@@ -10,25 +10,33 @@ rebuilt. Start reading at `Store`.
 
 from __future__ import annotations
 
-import fcntl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, StatementError
+from sqlalchemy.exc import ArgumentError, DBAPIError, StatementError
 from sqlalchemy.pool import NullPool
 
 from lineage.errors import BadInput, LineageError, Refused, StoreFault
 from lineage.store import ddl, migrations
+from lineage.store.turns import (
+    LIMIT_S,
+    Patience,
+    advisory_turn,
+    file_turn,
+    is_advisory_taken,
+    is_file_taken,
+)
+
+__all__ = ["APPLICATION_ID", "BUSY_TIMEOUT_S", "DURABILITY", "LIMIT_S", "Patience", "Store"]
 
 APPLICATION_ID = 0x6C6E6731
 """Marks a SQLite file as ours ("lng1")."""
 
 BUSY_TIMEOUT_S = 30.0
-_ADVISORY_KEY = 0x6C6E6731
+_PATIENCE = Patience()
 
 
 class Store:
@@ -41,11 +49,21 @@ class Store:
     root
         The project's directory.
     busy_timeout_s
-        How long to wait for another process that writes.
+        How long to wait for another program that holds the database itself.
+    patience
+        How to wait for another process' turn at the ledger.
     """
 
-    def __init__(self, url: str, root: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        root: Path,
+        *,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+        patience: Patience = _PATIENCE,
+    ) -> None:
         self.busy_timeout_s = busy_timeout_s
+        self.patience = patience
         self.path: Path | None = None
         try:
             parsed = make_url(url)
@@ -58,7 +76,7 @@ class Store:
             self.path = (root / (parsed.database or "")).resolve()
             self.engine = _sqlite_engine(self.path, busy_timeout_s)
         elif parsed.get_backend_name() == "postgresql":
-            self.engine = _postgres_engine(url)
+            self.engine = _postgres_engine(url, patience.holder)
         else:
             raise BadInput(
                 "store-url",
@@ -130,6 +148,21 @@ class Store:
         if not self.exists():
             self.create(origin)
             return
+        migrations.migrate(self.engine, self._version(origin))
+
+    def is_current(self, origin: str) -> bool:
+        """Tell whether the store is of the newest version; nothing is carried forward.
+
+        Raises
+        ------
+        Refused
+            As of `prepare`.
+        """
+        found = self._version(origin)
+        migrations.refuse_newer(found)
+        return found == migrations.newest()
+
+    def _version(self, origin: str) -> int:
         with self.reading(check=False) as connection:
             rows = connection.execute(text("SELECT key, value FROM store_info"))
             info = {str(key): str(value) for key, value in rows}
@@ -139,7 +172,7 @@ class Store:
                 f"{self.label} holds the log {info.get('origin')!r}, this project's is {origin!r}",
                 hint="name another database in .lineage/config.toml",
             )
-        migrations.migrate(self.engine, int(info["version"]))
+        return int(info["version"])
 
     @contextmanager
     def reading(self, *, check: bool = True) -> Iterator[Connection]:
@@ -166,46 +199,23 @@ class Store:
         Raises
         ------
         Refused
-            ``project-busy``: another process held it for longer than the busy timeout.
+            ``project-busy``: another process held it for longer than `Patience` allows.
         """
-        lock = self._file_lock() if self.path is not None else self._advisory_lock()
-        with lock:
-            yield
+        with _translated(self.label):
+            lock = (
+                file_turn(self.path.with_suffix(".lock"), self.patience)
+                if self.path is not None
+                else advisory_turn(self.engine, self.patience)
+            )
+            with lock:
+                yield
 
-    @contextmanager
-    def _file_lock(self) -> Iterator[None]:
-        if self.path is None:
-            raise StoreFault("store-unreachable", "a file lock needs the embedded store")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + self.busy_timeout_s
-        with self.path.with_suffix(".lock").open("a") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise self._busy() from None
-                    time.sleep(0.02)
-            yield
-
-    @contextmanager
-    def _advisory_lock(self) -> Iterator[None]:
-        with _translated(self.label), self.engine.connect() as connection:
-            connection.exec_driver_sql(f"SET lock_timeout = {int(self.busy_timeout_s * 1000)}")
-            try:
-                connection.exec_driver_sql(f"SELECT pg_advisory_lock({_ADVISORY_KEY})")
-            except OperationalError as exc:
-                raise self._busy() from exc
-            connection.commit()
-            yield
-
-    def _busy(self) -> Refused:
-        return Refused(
-            "project-busy",
-            f"another process has been writing to the ledger for {self.busy_timeout_s:g} s",
-            hint="wait for it to finish, then repeat the command",
-        )
+    def is_taken(self) -> bool:
+        """Tell whether some process holds the right to append at this moment."""
+        if self.path is not None:
+            return is_file_taken(self.path.with_suffix(".lock"))
+        with _translated(self.label):
+            return is_advisory_taken(self.engine)
 
 
 DURABILITY = "FULL"
@@ -240,9 +250,10 @@ def _sqlite_engine(path: Path, busy_timeout_s: float) -> Engine:
     return engine
 
 
-def _postgres_engine(url: str) -> Engine:
+def _postgres_engine(url: str, name: str) -> Engine:
+    told = {"connect_timeout": 10, "application_name": name}
     try:
-        return create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10})
+        return create_engine(url, poolclass=NullPool, connect_args=told)
     except ModuleNotFoundError as exc:
         raise BadInput(
             "store-driver",
@@ -266,6 +277,9 @@ def _translated(label: str) -> Iterator[None]:
         if not isinstance(exc, DBAPIError):
             raise
         said = str(exc.orig).strip().splitlines()[0] if exc.orig else str(exc)
+        # without room for its index of the write-ahead log SQLite speaks of an I/O error
+        if getattr(exc.orig, "sqlite_errorname", "") == "SQLITE_IOERR_SHMSIZE":
+            said = f"No space: {said}"
         raise _fault(label, said) from exc
 
 
@@ -276,17 +290,23 @@ def _fault(label: str, said: str) -> StoreFault | Refused:
             f"{label} is locked by another program: {said}",
             hint="close the program that holds it, then repeat the command",
         )
-    if "not a database" in said or "malformed" in said:
+    if any(word in said for word in ("not a database", "malformed", "unable to open")):
         return StoreFault(
             "store-unreadable",
             f"{label} is no readable database: {said}",
-            hint="move it away and rebuild it with: lineage restore",
+            hint="move it away and rebuild it with: lineage restore --discard-store",
         )
     if "full" in said or "No space" in said:
         return StoreFault(
             "disk-full",
             f"no room left for {label}: {said}",
             hint="free space, then repeat the command",
+        )
+    if "disk I/O error" in said:
+        return StoreFault(
+            "disk-fault",
+            f"the disk refused to read or write {label}: {said}",
+            hint="see the system's log; nothing was recorded",
         )
     if "append-only" in said:
         return Refused("append-only", f"{said}: history is never changed")

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, insert, text
 from sqlmodel import SQLModel
 
 from lineage.errors import StoreFault
-from lineage.store import stages, tables
+from lineage.store import erase, stages, tables
 
 
 class Appender:
@@ -44,6 +44,7 @@ class Appender:
             "gold": self._gold,
             "draws": self._draws,
             "quarantine": _kept_in_segments,
+            "erasures": self._erasures,
         }
 
     def entities(self, model: type[SQLModel], rows: Iterable[Mapping[str, object]]) -> None:
@@ -52,6 +53,10 @@ class Appender:
         if values:
             self._connection.execute(insert(model), values)
             self._keys.clear()
+
+    def forget(self, pseudonym: str) -> None:
+        """Delete all that names an annotator: their activity of kind ``erase`` is being entered."""
+        erase.forget_person(self._connection, pseudonym)
 
     def part(self, table: str, batch: pa.RecordBatch, leaves: Sequence[bytes]) -> None:
         """Append rows of a segment's part, whose leaf hashes are known."""
@@ -177,6 +182,9 @@ class Appender:
                 "inclusion_fraction": batch["inclusion_fraction"],
             },
         )
+
+    def _erasures(self, batch: pa.RecordBatch) -> None:
+        erase.forget_texts(self._connection, batch)
 
     def _key_column(self, entity: str, words: pa.DictionaryArray) -> pa.Array:
         names = words.dictionary.to_pylist()

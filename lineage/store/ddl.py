@@ -25,6 +25,13 @@ def create_guards(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def guards(dialect: str) -> dict[str, str]:
+    """Return, by name, the statement of every trigger that keeps a table append-only."""
+    names = [table.name for table in _own_tables() if table.name not in tables.MUTABLE]
+    statements = _sqlite_guards(names) if dialect == "sqlite" else _postgres_guards(names)[1:]
+    return {statement.split()[2]: statement for statement in statements}
+
+
 def create_views(connection: Connection) -> None:
     """Create the views that ``lineage sql`` is meant for."""
     for view in reversed(VIEWS):

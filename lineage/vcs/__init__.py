@@ -99,6 +99,20 @@ def file_at(root: Path, revision: str, relative: str) -> bytes:
         return content
 
 
+def files_at_head(root: Path, folder: str) -> dict[str, bytes]:
+    """Return the files that the commit which is checked out has right in a folder, by path below ``root``."""
+    if head_commit(root) is None:
+        return {}
+    with _repo(root) as repo:
+        tree = repo.head.commit.tree
+        prefix = root.resolve().relative_to(Path(str(repo.working_tree_dir)).resolve())
+        try:
+            found = tree / (prefix / folder).as_posix()
+        except KeyError:
+            return {}
+        return {f"{folder}/{blob.name}": blob.data_stream.read() for blob in found.blobs}
+
+
 def last_commit_of(root: Path, relative: str) -> str | None:
     """Return the newest commit that touched a file, None where none did."""
     if not is_git(root):

@@ -103,6 +103,7 @@ def test_a_torn_part_names_its_first_label_and_the_range(root: Path) -> None:
     assert f"labels {first}..{last}" in found.found
 
 
+@pytest.mark.slow
 def test_a_part_that_is_gone_and_a_file_that_nobody_recorded(root: Path) -> None:
     path = part(root, "revisions")
     first = rows_of(path)["annotation"][0].as_py()
@@ -132,6 +133,7 @@ def test_faults_hide_nothing_of_each_other(root: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_dataset_file_is_held_against_the_rows_of_the_ledger(root: Path) -> None:
     path = next((root / "data/dataset").glob("*/part-00000.parquet"))
     before = pa.Table.from_batches(read_all(path))

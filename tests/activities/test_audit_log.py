@@ -202,6 +202,7 @@ def test_the_label_is_named_where_the_cache_still_has_what_the_commit_saw(root: 
     assert "00000005.revisions.parquet, row 2: x_max 90" in finding.found
 
 
+@pytest.mark.slow
 def test_a_recomputed_chain_without_the_key_bears_no_valid_signature(signed: Path) -> None:
     assert kinds(signed) == []
     text = (signed / "ledger" / "checkpoint").read_text()

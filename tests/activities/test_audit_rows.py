@@ -126,6 +126,7 @@ def test_a_header_that_was_changed_with_its_part_is_found_by_the_root(root: Path
         ("UPDATE activity SET batch = 'other' WHERE seq = 4", "store-log", "activity 4"),
         ("UPDATE dataset_version SET seq = 1", "version-changed", "ledger/versions/"),
         ("UPDATE run SET document = '{}'", "run-differs", "ledger/runs/run-1.json"),
+        ("UPDATE run SET at = at + 1", "run-differs", "ledger/runs/run-1.json"),
     ],
 )  # fmt: skip
 def test_a_row_of_any_table_that_is_not_the_ledgers_is_named(

@@ -66,6 +66,7 @@ def again(project: Project, root: Path) -> Project:
     return open_project(root, store_url="sqlite:///.lineage/store.db")
 
 
+@pytest.mark.slow
 def test_nothing_that_names_a_person_is_left_and_everything_adds_up(any_project: Project) -> None:
     project = planted(any_project)
     eve, _ = pseudonyms(project)
@@ -138,6 +139,7 @@ def test_a_store_rebuilt_afterwards_is_equal_and_brings_nothing_back(
     assert is_whole(rebuilt)
 
 
+@pytest.mark.slow
 def test_another_clone_forgets_when_it_is_opened_next(project: Project, tmp_path: Path) -> None:
     planted(project)
     salt = salt_of(project)
@@ -154,6 +156,7 @@ def test_another_clone_forgets_when_it_is_opened_next(project: Project, tmp_path
     assert everything(opened)["verdict"] == everything(project)["verdict"]
 
 
+@pytest.mark.slow
 def test_what_a_crash_left_to_scrub_is_scrubbed_on_the_next_opening(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

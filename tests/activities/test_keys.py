@@ -125,6 +125,7 @@ def test_what_a_crash_left_unsigned_is_signed_by_the_next_command(keyed: Project
     assert reopened(keyed).ledger.checkpoint_text() == newest
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_was_replaced_is_not_signed_and_nothing_is_recorded_on_it(
     keyed: Project,
 ) -> None:
@@ -142,6 +143,7 @@ def test_a_checkpoint_that_was_replaced_is_not_signed_and_nothing_is_recorded_on
     assert signers(project) == ("proj",)
 
 
+@pytest.mark.slow
 def test_what_a_colleague_recorded_is_not_signed_by_whoever_replays_it(
     keyed: Project, tmp_path: Path
 ) -> None:

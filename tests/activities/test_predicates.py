@@ -128,6 +128,7 @@ def chosen(project: Project, *words: str) -> set[tuple[str, str, str]]:
     return {(r["asset"][2:3], r["class"], names[r["annotator"]][:3].strip("@")) for r in rows}
 
 
+@pytest.mark.slow
 def test_disputes_agreement_and_opinions_are_those_of_the_image(asked: Project) -> None:
     assert chosen(asked, "disputed=yes") == {("1", "car", "ada"), ("1", "dog", "bo")}
     agreed = {("0", "car", "ada"), ("0", "dog", "ada"), ("0", "car", "bo"), ("0", "dog", "bo"),
@@ -165,6 +166,7 @@ def test_gold_holds_as_of_the_place_that_is_asked_of(asked: Project, tmp_path: P
     assert len(parse(asked, ["gold=yes"], seq=before).alternatives[0][0].facts.numbers) == 0
 
 
+@pytest.mark.slow
 def test_an_edge_case_is_what_schema_params_or_gold_call_so(
     project: Project, tmp_path: Path
 ) -> None:

@@ -140,6 +140,7 @@ def test_a_wrong_proof_leaves_with_code_one(proof: dict[str, Any], tmp_path: Pat
     assert "NOT PROVEN: a row has other fields" in done.stderr
 
 
+@pytest.mark.slow
 def test_no_change_of_a_proof_goes_unseen(
     proven: Project, proof: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

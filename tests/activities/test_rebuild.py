@@ -58,6 +58,7 @@ def test_a_store_that_is_lost_in_any_way_is_made_again(project: Project, how: st
 
 
 @pytest.mark.parametrize("how", ["garbage", "cut", "directory"])
+@pytest.mark.slow
 def test_a_damaged_store_is_refused_with_the_command_that_helps(project: Project, how: str) -> None:
     filled(project)
     spoil(project.root / ".lineage" / "store.db", how)
@@ -124,6 +125,7 @@ def test_every_table_of_a_rebuilt_store_is_equal(any_project: Project, tmp_path:
     assert rows[0] == rows[1]
 
 
+@pytest.mark.slow
 def test_a_copy_of_any_age_is_verified_and_put_back(project: Project, tmp_path: Path) -> None:
     planted(project)
     copy = tmp_path / "copy.db"

@@ -107,6 +107,7 @@ def test_a_clone_without_a_store_gets_the_same_labels_and_bytes(filled: Project)
     assert (found.n_annotations, found.n_assets) == (24, 13)
 
 
+@pytest.mark.slow
 def test_what_differs_is_named_and_what_it_means(filled: Project) -> None:
     name = built(filled)
     manifest = version.get(filled, name)
@@ -153,6 +154,7 @@ def test_a_ledger_that_was_not_pulled_whole_is_refused(filled: Project, part: st
         assert caught.value.slug == "segment-missing"
 
 
+@pytest.mark.slow
 def test_people_stand_in_manifests_as_pseudonyms_and_older_ones_still_work(filled: Project) -> None:
     recipe = Recipe(annotators=("ada@x.example",))
     name = str(version.build(filled, recipe, out=filled.root / "out")["name"])
@@ -164,6 +166,7 @@ def test_people_stand_in_manifests_as_pseudonyms_and_older_ones_still_work(fille
     assert recompute(filled, name).is_digest_same
 
 
+@pytest.mark.slow
 def test_a_batch_that_never_was_takes_images_along_and_leaves_splits(filled: Project) -> None:
     name = built(filled)
     done = without(filled, name, ["batch=b2"], tag="no-b2")
@@ -180,6 +183,7 @@ def test_a_batch_that_never_was_takes_images_along_and_leaves_splits(filled: Pro
     assert (found.counts["n_retracted"], found.counts["n_unchanged"]) == (8, 16)
 
 
+@pytest.mark.slow
 def test_labels_go_one_by_one_and_other_answers_stay(filled: Project) -> None:
     name = built(filled)
     done = without(filled, name, ["annotator=bo@x.example class=car", "class=dog batch=b1"])
@@ -190,6 +194,7 @@ def test_labels_go_one_by_one_and_other_answers_stay(filled: Project) -> None:
     assert len(labels(filled, str(done.manifest["name"]))) == 8
 
 
+@pytest.mark.slow
 def test_with_revert_the_earlier_revision_stands_in(filled: Project) -> None:
     name = built(filled)
     out = without(filled, name, ["annotator=cy@x.example"], tag="out")
@@ -208,6 +213,7 @@ def test_with_revert_the_earlier_revision_stands_in(filled: Project) -> None:
     assert on_ledger_alone(filled.root, "back").differs == []
 
 
+@pytest.mark.slow
 def test_a_counterfactual_that_changes_nothing_is_refused(filled: Project) -> None:
     name = built(filled)
     with pytest.raises(Refused) as caught:
@@ -243,6 +249,7 @@ def test_a_subset_says_what_it_chose_and_is_held_to_it(filled: Project) -> None:
     assert not found.is_as_promised
 
 
+@pytest.mark.slow
 def test_a_subset_of_a_subset_and_a_counterfactual_of_it(filled: Project) -> None:
     built(filled)
     subset.subset(filled, ["batch=b1"], tag="b1")
@@ -258,6 +265,7 @@ def test_a_subset_of_a_subset_and_a_counterfactual_of_it(filled: Project) -> Non
         version.settled(filled, Recipe(of="b1", classes=("dog",)))
 
 
+@pytest.mark.slow
 def test_images_without_labels_follow_what_is_asked(filled: Project) -> None:
     name = built(filled)
 
@@ -292,6 +300,7 @@ def test_params_yaml_may_ask_for_a_subset(filled: Project) -> None:
     assert recompute(filled, str(manifest["name"])).differs == []
 
 
+@pytest.mark.slow
 def test_later_labels_schemas_and_params_change_no_recompute(filled: Project) -> None:
     name = built(filled)
     subset.subset(filled, ["disputed=yes", "gold=no class=dog"], of=name, tag="asked")

@@ -139,6 +139,7 @@ def test_a_subset_has_the_same_digest_from_files_and_from_the_ledger(
         runs.pin(project, "run-3", version="v1", where=["class=car asset=scene-9/empty.png"])
 
 
+@pytest.mark.slow
 def test_a_pin_is_held_against_itself_the_registry_the_log_and_the_files(
     pinned: tuple[Project, dict[str, Any]],
 ) -> None:
@@ -210,6 +211,7 @@ def come_in(project: Project) -> None:
     assert [row[0] for row in rows] == ["elsewhere", "here"]
 
 
+@pytest.mark.slow
 def test_the_runs_that_consumed_a_label_are_found_three_ways(
     pinned: tuple[Project, dict[str, Any]],
 ) -> None:
@@ -237,6 +239,7 @@ def test_the_runs_that_consumed_a_label_are_found_three_ways(
     assert found("class=car")["dogs"] is None, "what cannot be cleared is not left out"
 
 
+@pytest.mark.slow
 def test_kept_counts_are_made_again_where_they_cannot_be_believed(
     pinned: tuple[Project, dict[str, Any]],
 ) -> None:
@@ -280,6 +283,7 @@ def test_training_code_pins_without_git_dvc_and_store(
         lineage.pin("run-1", project=there)
 
 
+@pytest.mark.slow
 def test_rows_that_differ_from_the_pin_are_named(pinned: tuple[Project, dict[str, Any]]) -> None:
     project, _ = pinned
     held = lineage.pin("run-1", version="v1", project=project.root)

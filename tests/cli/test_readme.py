@@ -75,6 +75,20 @@ def test_the_qa_loop_runs_on_the_world_of_the_demo(world: Path) -> None:
         assert done.stdout.strip(), words
 
 
+@pytest.mark.slow
+def test_the_record_can_be_trusted_on_the_world_of_the_demo(world: Path) -> None:
+    asked = commands("Trust the record")
+    assert len(asked) >= 10
+    for words in asked:
+        done = shell(world, *words)
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        assert done.stdout.strip() or "--out" in words, words
+    checked = shell(
+        world, sys.executable, str(REPOSITORY / "docs" / "verify_proof.py"), "proof.json"
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_a_project_of_ones_own_comes_about_by_the_readme(tmp_path: Path) -> None:
     root = tmp_path / "mine"
     root.mkdir()

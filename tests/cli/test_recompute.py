@@ -31,6 +31,7 @@ def root(project_root: Path) -> Path:
     return project_root
 
 
+@pytest.mark.slow
 def test_a_version_is_rebuilt_where_there_is_no_store_and_none_is_made(
     run: Run, root: Path
 ) -> None:
@@ -50,6 +51,7 @@ def test_a_version_is_rebuilt_where_there_is_no_store_and_none_is_made(
     assert ["b1"] in names or ["b1", "base"] in names
 
 
+@pytest.mark.slow
 def test_a_version_that_does_not_come_out_again_is_a_failed_check(run: Run, root: Path) -> None:
     (path,) = (root / "ledger" / "versions").glob("*.json")
     manifest = json.loads(path.read_text())
@@ -60,6 +62,7 @@ def test_a_version_that_does_not_come_out_again_is_a_failed_check(run: Run, root
     assert run(root, "--json", "recompute", "base").json["identical"]["digest"] is False
 
 
+@pytest.mark.slow
 def test_a_counterfactual_says_what_went_and_how_to_see_it(run: Run, root: Path) -> None:
     words = ("recompute", "base", "--without", "annotator=bo@x.example", "--tag", "no-bo")
     ran = run(root, *words)
@@ -73,6 +76,7 @@ def test_a_counterfactual_says_what_went_and_how_to_see_it(run: Run, root: Path)
     assert run(root, "version", "show", "no-bo").out.count("counterfactual") == 1
 
 
+@pytest.mark.slow
 def test_a_subset_leaves_as_any_format(run: Run, root: Path, tmp_path: Path) -> None:
     asked = ("--annotator", "ada@x.example", "--class", "car", "--attribute", "a=b", "--where", "batch=b1")  # fmt: skip
     assert run(root, "subset", *asked).code == 3, "no label has that attribute"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import sqlite3
 from datetime import datetime
@@ -15,7 +16,7 @@ from sqlmodel import SQLModel
 from lineage.activities import batches, ingest, restore, trace, version
 from lineage.activities.context import Project, open_project
 from lineage.errors import BadInput, Refused, StoreFault
-from lineage.store import Store, ddl, migrations, read, tables
+from lineage.store import Patience, Store, ddl, migrations, read, tables
 from lineage.store.append import Appender
 from lineage.store.migrations import Version
 from tests.conftest import make_batch
@@ -299,9 +300,9 @@ def test_whoever_waits_too_long_for_the_ledger_is_told(any_project: Project) -> 
     make_batch(any_project, {"car": ["box"]})
     url = any_project.store.engine.url.render_as_string(hide_password=False)
     impatient = dataclasses.replace(
-        any_project, store=Store(url, any_project.root, busy_timeout_s=0.2)
+        any_project, store=Store(url, any_project.root, patience=Patience(limit_s=0.2))
     )
-    with any_project.store.exclusive(), pytest.raises(Refused, match="another process"):
+    with any_project.store.exclusive(), pytest.raises(Refused, match=f"process {os.getpid()}"):
         batches.close(impatient, "b1")
 
 

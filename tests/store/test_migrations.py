@@ -16,6 +16,7 @@ from sqlalchemy import inspect, text
 
 from lineage.activities import trace, version
 from lineage.activities.context import Project, open_project
+from lineage.activities.recompute import recompute
 from lineage.errors import Refused
 from lineage.store import Store, migrations
 from tests.store.test_contract import everything
@@ -121,6 +122,8 @@ def test_a_dataset_version_of_layout_1_still_verifies(
     assert "layout" not in manifest
     contents = version.labels_of(project, "first")
     assert (contents.labels.num_rows, contents.assets.num_rows) == (2, 3)
+    again = recompute(project, "first")
+    assert again.differs == []
     anew = version.build(project, out=tmp_path / "out")
     assert (anew["layout"], anew["n_annotations"], anew["n_assets"]) == (2, 2, 3)
     assert anew["digest"] != manifest["digest"], "another layout, another tag"
