@@ -120,8 +120,7 @@ def decide(
             who = senior or activity.annotator(by)
             adjudicate_record.settle(activity, (row.tag, row.schema), settled, who)
             activity.outcome["decided"] = [
-                {"object": one.name, "decision": one.decision.value}
-                for one in answers
+                {"object": one.name, "decision": one.decision.value} for one in answers
             ]
     n = Counter(one.result.value for one in settled)
     return Decided(

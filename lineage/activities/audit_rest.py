@@ -117,9 +117,16 @@ def _stored_pins(ground: Ground, registry: Path) -> Iterator[Finding]:
     try:
         with ground.rows() as rows:
             names = ["name", "version", "digest", "at", "document"]
-            stored = [] if rows is None else rows.plain("run", names, "id")
+            if rows is None:
+                return
+            stored = rows.plain("run", names, "id")
     except LineageError:
         return
+    here = {path.stem for path in registry.glob("*.json")}
+    if n := len(here - {str(row["name"]) for row in stored}):
+        ground.notes.append(
+            f"the store lacks {n} runs of the registry: the next command enters them"
+        )
     for row in stored:
         where = f"ledger/runs/{row['name']}.json"
         cure = f"git checkout -- {where}; {CURE}, where the registry is right"

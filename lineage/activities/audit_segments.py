@@ -8,7 +8,7 @@ numbered without gaps; and they are handed on, to be held against the store (`au
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -130,9 +130,9 @@ class _Numbers:
             if len(numbers) and first is not None:
                 off = np.flatnonzero(numbers != np.arange(first, first + len(numbers)))
                 if len(off):
-                    told = f"{name} {numbers[off[0]]}"
-                    yield self._finding(
-                        ground, part, batch, int(off[0]), f"{name} {first + off[0]}", told
+                    at = int(off[0])
+                    yield self._misnumbered(
+                        ground, part, batch, at, name, first + at, int(numbers[at])
                     )
             if len(numbers):
                 setattr(self, name, int(numbers[-1]) + 1)
@@ -141,6 +141,26 @@ class _Numbers:
             if len(off):
                 told = f"activity {batch['seq'][int(off[0])]}"
                 yield self._finding(ground, part, batch, int(off[0]), f"activity {seq}", told)
+
+    def _misnumbered(
+        self,
+        ground: Ground,
+        part: Part,
+        batch: pa.RecordBatch,
+        row: int,
+        name: str,
+        expected: int,
+        found: int,
+    ) -> Finding:
+        told = f"{name} {expected}", f"{name} {found}"
+        # of a gap the label that is missing, not the one that moved up; of a row too many itself
+        number = min(expected, found)
+        if name == "annotation":
+            where = f"ledger/segments/{part.file}"
+            return Finding("segment-numbers", where, number, *told, BRING_BACK)
+        finding = self._finding(ground, part, batch, row, *told)
+        missing = _stored_label(ground, number) if name == "revision" else None
+        return finding if missing is None else replace(finding, annotation=missing)
 
     @staticmethod
     def _finding(
@@ -187,11 +207,15 @@ def _first_of(ground: Ground, seq: int, part: Part) -> int | None:
     from lineage.activities.audit_log import first_label
 
     if part.table == "revisions":
-        first = ground.headers[seq]["first_revision"]
-        try:
-            with ground.rows() as stored:
-                found = None if stored is None else stored.annotation_of(cast(int, first))
-        except LineageError:
-            found = None
-        return found or first_label(ground.project.ledger, seq)
+        first = cast(int, ground.headers[seq]["first_revision"])
+        return _stored_label(ground, first) or first_label(ground.project.ledger, seq)
     return None
+
+
+def _stored_label(ground: Ground, revision: int) -> int | None:
+    """Return the label of a revision as the store has it, None where it cannot tell."""
+    try:
+        with ground.rows() as stored:
+            return None if stored is None else stored.annotation_of(revision)
+    except LineageError:
+        return None

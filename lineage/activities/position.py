@@ -84,7 +84,9 @@ def aware(text: str) -> datetime:
         ) from exc
     if moment.tzinfo is None:
         raise BadInput(
-            "naive-time", f"{text!r} names no zone, expected an aware time", hint=f"{text}Z for UTC"
+            "naive-time",
+            f"{text!r} names no zone, expected an aware time",
+            hint=f"{moment.isoformat()}Z for UTC",
         )
     return moment
 

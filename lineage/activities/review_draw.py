@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lineage.activities import batches, packets, position, schemas, trace
+from lineage.activities import batches, packets, position, review_only, schemas, trace
 from lineage.activities.context import Project
 from lineage.activities.finalize_history import inspections
 from lineage.activities.record import Outcome, SourceFile, recording, source_file
@@ -57,6 +57,8 @@ class ReviewOrder:
         Judge approvals in turn: labels that are final.
     shows_labels
         Reviewers are shown the labels: they correct them, and what they say is no estimate of anything.
+    only
+        CSV file of the annotations to draw, and no others: not by chance, so no estimate of the batch.
     """
 
     batch: str
@@ -68,6 +70,7 @@ class ReviewOrder:
     model: Path | None = None
     is_again: bool = False
     shows_labels: bool = False
+    only: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,8 @@ def _check(order: ReviewOrder, fraction: float, *, needs_people: bool) -> None:
         problems.append(f"a fraction of {fraction:g}, expected more than 0, at most 1")
     if order.floor < 0 or order.floor_annotator < 0:
         problems.append("a floor below 0")
+    if order.only is not None and (order.model is not None or not needs_people):
+        problems.append("a file of labels beside a model or --explain: nothing is left to chance")
     if needs_people and not order.people:
         problems.append("nobody to ask, expected --for NAME")
     if problems:
@@ -261,6 +266,8 @@ def _chosen(
             if not order.is_again
             else f"lineage review draw --batch {order.batch}",
         )
+    if order.only is not None:
+        return _named(project, order, order.only, frame, known, seq, n_again)
     if order.model is not None:
         rare = rare_classes(frame, fraction, order.floor)
         frame.flag[:] = flagged(frame, predictions(project, order.model), rare)
@@ -286,6 +293,26 @@ def _chosen(
         is_drawn & frame.is_open & ~np.isin(frame.revision, known.revision[known.revision > 0])
     )
     return _Chosen(frame, plan, factors, new, _raised(by_chance, images, plan.of_image), key)
+
+
+def _named(
+    project: Project, order: ReviewOrder, path: Path, frame: Frame, known: Drawn, seq: int, n_again: int
+) -> _Chosen:  # fmt: skip
+    """Choose the labels that a file names, as far as they wait for review."""
+    wanted = review_only.named_in(path)
+    is_named = review_only.rows_of(project, frame, wanted, seq)
+    is_known = np.isin(frame.revision, known.revision[known.revision > 0])
+    new = np.flatnonzero(is_named & frame.is_open & ~is_known)
+    if len(new) == 0:
+        raise Refused(
+            "review-nothing",
+            f"of {len(wanted):,} labels that {path} names, none waits for review in batch {order.batch}; "
+            f"{int((is_named & is_known).sum()):,} were drawn before",
+            hint="lineage review draw --again takes labels that are final",
+        )
+    key = review_key(project, order.batch, n_again)
+    nobody = known.take(np.zeros(0, np.int64))
+    return _Chosen(frame, review_only.certain(frame, new), {}, new, nobody, key)
 
 
 def _raised(known: Drawn, images: np.ndarray, chance: np.ndarray) -> Drawn:
@@ -324,6 +351,7 @@ def _parameters(
         "floor_annotator": order.floor_annotator,
         "is_again": order.is_again,
         "shows_labels": order.shows_labels,
+        **({} if order.only is None else {"is_only": True}),
         "n": len(chosen.new),
         "key": sampling.key_name(chosen.key),
         "packet_key": sampling.key_name(packet_key),
@@ -331,7 +359,8 @@ def _parameters(
 
 
 def _sources(project: Project, order: ReviewOrder) -> list[SourceFile]:
-    return [] if order.model is None else [source_file(project, order.model)]
+    files = [path for path in (order.model, order.only) if path is not None]
+    return [source_file(project, path) for path in files]
 
 
 def _told(

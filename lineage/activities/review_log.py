@@ -53,7 +53,7 @@ class Drawn:
     is_blind
         ndarray of bool, shape (n,): the reviewer was not shown the label.
     is_sent_back
-        ndarray of bool, shape (n,): drawn because its lot was rejected, and no random choice.
+        ndarray of bool, shape (n,): drawn because its lot was rejected, or by name: no random choice.
     """
 
     revision: np.ndarray
@@ -135,7 +135,9 @@ def drawn_of(project: Project, batch: str, seq: int) -> Drawn:
         np.asarray(rows["inclusion_fraction"])[newest],
         _told(draw, {name for name, one in told.items() if one.get("is_again")}),
         ~_told(draw, {name for name, one in told.items() if one.get("shows_labels")}),
-        _told(draw, {name for name, one in told.items() if one.get("is_sent_back")}),
+        _told(
+            draw, {n for n, one in told.items() if one.get("is_sent_back") or one.get("is_only")}
+        ),
     )
 
 

@@ -7,6 +7,7 @@ before a command needs it: ``lineage --help`` answers at once. Start reading at 
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 from collections.abc import Sequence
@@ -18,19 +19,27 @@ import typer
 from lineage import __version__
 from lineage.cli import (
     assets,
+    audit,
     batch,
     consensus,
     dispute,
     drift,
+    erase,
     gold,
+    isolate,
+    key,
     labels,
     measure,
     pages,
     project,
     quality,
     rare,
+    recompute,
     review,
+    run,
     schema,
+    store,
+    subset,
     trace,
     version,
     world,
@@ -51,6 +60,7 @@ app = typer.Typer(
 )
 for module in (
     project,
+    audit,
     schema,
     batch,
     labels,
@@ -61,11 +71,18 @@ for module in (
     consensus,
     dispute,
     drift,
+    erase,
+    store,
     gold,
+    key,
     measure,
     pages,
     review,
     version,
+    recompute,
+    subset,
+    run,
+    isolate,
     world,
 ):
     module.register(app)
@@ -119,9 +136,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as exc:
-        return _fail(
-            StoreFault("disk-fault", str(exc), hint="nothing was recorded"), as_json=as_json
+        hint = "nothing was recorded"
+        fault = (
+            StoreFault("disk-full", f"no room left: {exc}", hint=f"free space; {hint}")
+            if exc.errno in (errno.ENOSPC, errno.EDQUOT)
+            else StoreFault("disk-fault", str(exc), hint=hint)
         )
+        return _fail(fault, as_json=as_json)
     except typer.Exit as exc:
         return exc.exit_code
     except Exception as exc:

@@ -22,6 +22,14 @@ _group = typer.Typer(
     help="Review: draw, export, import, adjudicate, finalize, status, gate, rounds.",
 )
 _Batch = Annotated[str, typer.Option("--batch", help="Tag of the batch that is reviewed.")]
+_Model = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Predictions: CSV or Parquet, asset, class, box in px."),
+]
+_Only = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="These labels and no others: CSV, column annotation."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -49,16 +57,14 @@ def draw(
     floor_annotator: Annotated[
         int, typer.Option(min=0, help="Labels of every annotator at least.")
     ] = 30,
-    model: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Predictions: CSV or Parquet, asset, class, box in px."),
-    ] = None,
+    model: _Model = None,
     again: Annotated[
         bool, typer.Option("--again", help="Labels that are final: judge approvals in turn.")
     ] = False,
     show_labels: Annotated[
         bool, typer.Option("--show-labels", help="Not blind: packets hold the labels.")
     ] = False,
+    only: _Only = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Only say what it costs and can show.")
     ] = False,
@@ -79,6 +85,7 @@ def draw(
         model=model,
         is_again=again,
         shows_labels=show_labels,
+        only=only,
     )
     found = review_draw.draw(project, order, is_explained=explain, is_rehearsal=dry_run)
     names = session.names(project)

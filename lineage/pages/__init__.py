@@ -9,6 +9,10 @@ Vega-Lite, which ``drawing`` renders to SVG, so that a page shows without any sc
 to a `Section` (``overview``, ``agreeing``, ``defining``, ``disputing``, ``people``,
 ``batches``); ``page`` puts them into one file. Start reading at `page.quality_page`.
 
+The page of suspects is made the same way from a `suspect_values.Suspicion`: `suspects.suspects_page`
+takes ``evaluation``, ``effects``, ``paths`` and ``relabelled`` together, and ``suspect_words`` says a
+slice in words.
+
 A page has no clock in it: the same values make the same bytes. It refers to nothing
 but its own lists.
 """

@@ -65,6 +65,11 @@ def paragraph(words: str, kind: str = "") -> str:
     return f"{opening}{escaped(words)}</p>"
 
 
+def command_line(words: str) -> str:
+    """Return words to be typed in a terminal, on a line of their own."""
+    return f'<p class="command"><code>{escaped(words)}</code></p>'
+
+
 def joined(parts: Iterable[str]) -> str:
     """Return pieces of HTML, one a line."""
     return "\n".join(part for part in parts if part)

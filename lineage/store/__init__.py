@@ -172,7 +172,7 @@ class Store:
                 f"{self.label} holds the log {info.get('origin')!r}, this project's is {origin!r}",
                 hint="name another database in .lineage/config.toml",
             )
-        return int(info["version"])
+        return _number(info.get("version"))
 
     @contextmanager
     def reading(self, *, check: bool = True) -> Iterator[Connection]:
@@ -264,7 +264,18 @@ def _postgres_engine(url: str, name: str) -> Engine:
 
 def _check_version(connection: Connection) -> None:
     found = connection.execute(text("SELECT value FROM store_info WHERE key = 'version'"))
-    migrations.refuse_newer(int(found.scalar_one()))
+    migrations.refuse_newer(_number(found.scalar_one_or_none()))
+
+
+def _number(value: object) -> int:
+    """Return the store's version as it stands there."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    raise StoreFault(
+        "store-unreadable",
+        f"{value!r} stands where the store's version must",
+        hint="lineage restore --discard-store",
+    )
 
 
 @contextmanager

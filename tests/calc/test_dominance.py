@@ -90,6 +90,21 @@ def test_errors_that_are_no_counts_are_weighed_too() -> None:
     assert found.effect == pytest.approx(0.3, abs=0.05)
 
 
+def test_unchanged_units_that_never_differ_do_not_hide_a_fault() -> None:
+    rng = np.random.default_rng(6)
+    is_changed = np.arange(N) < 400
+    person = rng.integers(0, 5, N)
+    outcome = np.where(is_changed & (person == 3), rng.choice([0.0, 0.4, 1.0], N), 0.0)
+    attributes = (Attribute("annotator", person, 5),)
+    units = Units(outcome, is_changed, rng.integers(0, N_CLASSES, N), N_CLASSES, attributes)
+    first = did_rank(units).first[0]
+    assert (first.slice.values, first.is_evidence) == ((3,), True)
+    most = Units(outcome, is_changed & (person == 3), units.class_code, N_CLASSES, attributes)
+    found, _ = dominant(most, least=10)
+    assert found is not None
+    assert (found.slice.values, found.is_evidence) == ((3,), True)
+
+
 @pytest.mark.slow
 def test_of_clean_changes_at_most_one_in_twenty_is_suspected() -> None:
     found = [dominant(world(seed, fault=0.0, share=0.8), least=10)[0] for seed in range(1000)]

@@ -20,6 +20,7 @@ PROMISED = {
     "import": "activity batch format schema sources n_assets n_annotators n_read n_added n_superseded "
     "n_retracted n_unchanged n_rejected violations checkpoint seconds",
     "status": "project store checkpoint n_assets n_annotators n_annotations n_revisions stages batches versions",
+    "audit": "ok deep checked findings",
     "show": "annotation asset revisions stages",
     "blame": "asset annotations",
     "log": "entries",
@@ -30,6 +31,11 @@ PROMISED = {
     "drift": "horizon_weeks false_alarm_fraction n_streams alarms",
     "gold score": "annotators",
     "review status": "batch state n_drawn n_done n_contested n_final error by_class decision",
+    "recompute": "version identical differs",
+    "run pin": "run version digest ok findings",
+    "run verify": "run version digest ok findings",
+    "run affected": "selector runs",
+    "isolate": "bad good n_changed n_units evidence suspects eval_moved",
     "any failure": "error",
 }
 """CONTRACT's top-level keys: the house rules promise these whatever docs/json.md says."""
@@ -112,6 +118,7 @@ class Commands:
 def test_every_document_is_as_the_page_says(run: Run, world: Path, tmp_path: Path) -> None:
     do = Commands(run, world)
     do("status")
+    assert do("audit", "--deep")["ok"]
     assert len(do("log", "--limit", "3")["entries"]) > 3
     name = do("version list")["versions"][0]["name"]
     found = do("version show", name)["version"]
@@ -201,11 +208,41 @@ def test_every_document_is_as_the_page_says(run: Run, world: Path, tmp_path: Pat
     assert do("assets list", "--state", "skipped", "--batch", "w01-ls")["n"] < listed["n"]
     do("ingest")
     do("build", "--batch", "w01-ls", "--tag", "small")
+    assert do("run pin", "seven", "--version", "small", "--subset", "class=car")["ok"]
+    metrics = tmp_path / "metrics.json"
+    metrics.write_text('{"map": {"50": 0.5}}')
+    assert do("run metrics", "seven", str(metrics))["run"]["metrics"] == {"map.50": 0.5}
+    assert do("run list")["runs"] == [do("run show", "seven")["run"]]
+    assert do("run verify", "seven", "--deep")["checked"]["rows"]
+    assert do("run affected", "--class", "car", "--batch", "w01-ls")["runs"][0]["fraction"] == 1
+    do("run pin", "eight", "--version", name, "--no-data")
+    said = tmp_path / "said.csv"
+    rows = [
+        f"{row['annotation']},{int(row['batch'] == 'w02-ls')}"
+        for batch in ("w01-ls", "w02-ls", "w03-ls")
+        for row in do("labels", "--batch", batch)["labels"]
+    ]
+    said.write_text("\n".join(["annotation,disagrees", *rows]))
+    order = ("--bad", "eight", "--good", "seven", "--errors", str(said))
+    blamed = do("isolate", *order, "--check", str(tmp_path / "check.csv"))
+    assert blamed["suspects"][0]["slice"]["batch"] == "w02-ls"
+    assert blamed["check_file"]["n_labels"] >= 40
     difference = do("diff", name, "small")
     assert difference["n_retracted"] == sum(row["n_retracted"] for row in difference["by"]["batch"])
     assert do("diff", name, name, "--match", "iou")["n_unchanged"] > 0
+    assert do("recompute", name)["identical"] == {"digest": True, "bytes": True}
+    assert do("subset", "--of", name, "--gold", "--tag", "gold")["version"]["subset"]["of"] == name
     do("export", str(tmp_path / "out.json"), "--format", "coco", "--version", name)
     do("restore")
+    assert do("audit")["checked"]["runs"] == 2
+    copy = str(tmp_path / "copy.db")
+    assert do("store backup", copy)["ok"]
+    assert do("store verify", copy)["n_behind"] == 0
+    gone = do("erase", "chen@crew-a.example", "--dry-run")
+    assert (gone["n_names"], gone["activity"]) == (1, None)
+    assert do("key create")["is_signed"]
+    assert not do("key sign")["is_signed"]
+    assert do("key show")["keys"][0]["has_signed"]
     do("schema infer", str(export), "--name", "inferred")
     do("schema add", str(world / "schemas" / "inferred" / "v0.1.json"))
     do("schema lock", "inferred@0.1")

@@ -443,11 +443,13 @@ NO_FINDING = frozenset(
         "store, delete: dataset_version",
         "store, delete: run",
         "store, delete: version_tag",
+        "store, insert: store_info",
     }
 )
-"""What an audit tells in a note: states that commands which did what they should leave as well.
+"""What is no finding: states that commands which did what they should leave as well; all but the last are notes.
 
 `lineage build` by another recipe, at an earlier place, or by hand between two runs of the pipeline
 leaves another version in ``data/dataset`` than DVC's lock file names. A clone that pulled has versions,
-tags and runs in its registries that its store lacks until the next command.
+tags and runs in its registries that its store lacks until the next command. A key in `store_info`
+that nothing reads is nobody's.
 """
