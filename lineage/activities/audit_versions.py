@@ -84,6 +84,11 @@ def files(ground: Ground) -> Iterator[Finding]:
     if registered is None:
         told = f"version {name!r}"
         yield Finding("dataset-changed", where, None, "a version on record", told, _BUILD)
+    elif _is_of_another_writer(here, registered):
+        ground.notes.append(
+            f"data/dataset holds the labels of version {name} as another writer wrote them "
+            f"({here['writer']}): other bytes than the registry names, held against its own manifest"
+        )
     elif (folder / "manifest.json").read_bytes() != dataset.pretty(registered):
         told = _first_key(registered, here) or "the same values in other bytes"
         expected = f"ledger/versions/{name}.json"
@@ -105,6 +110,15 @@ def files(ground: Ground) -> Iterator[Finding]:
         if found.is_file() and relative not in known:
             where = (version.OUT / relative).as_posix()
             yield Finding("dataset-stray", where, None, "no such file", "a file", _BUILD)
+
+
+def _is_of_another_writer(here: Manifest, registered: Manifest) -> bool:
+    """Tell whether a folder's manifest says all that the registry's says, but for what another pyarrow writes."""
+    loose = {"writer", "files"}
+    same = {key: here.get(key) for key in registered if key not in loose} == {
+        key: value for key, value in registered.items() if key not in loose
+    }
+    return same and here.get("writer") != registered["writer"]
 
 
 def rebuilt(ground: Ground, chosen: Sequence[str] = ()) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from lineage import __version__
 from lineage.activities import addressbook, restore
+from lineage.activities.completing import completing
 from lineage.activities.context import Project
 from lineage.errors import BadInput
 from lineage.formats.names import is_image
@@ -230,9 +231,10 @@ def recording(
                 writer.abandon()
                 raise
         # names before files: while there is a pending room, the next command completes both
-        record.remember_people()
-        ledger.publish(record.seq)
-        ledger.write_checkpoint(checkpoint, record.leaves)
+        with completing(f"activity {record.seq}"):
+            record.remember_people()
+            ledger.publish(record.seq)
+            ledger.write_checkpoint(checkpoint, record.leaves)
     if outcome is not None:
         outcome.checkpoint, outcome.seq = checkpoint, record.seq
         outcome.activity = str(start["activity"])

@@ -13,6 +13,7 @@ import pyarrow as pa
 from lineage import vcs
 from lineage.activities import compare, dataset, position, predicates, recipes, restore, trace
 from lineage.activities.contents import LAYOUT, Contents, choose, digest_of
+from lineage.activities.completing import completing
 from lineage.activities.context import Project
 from lineage.activities.trace import Choice
 from lineage.calc import changes as calc_changes
@@ -141,8 +142,15 @@ def keep(
     *,
     tag: str | None = None,
 ) -> Manifest:
-    """Write a version's files, register it, and return its manifest."""
-    told = dict(manifest)
+    """Write a version's files, register it, and return its manifest.
+
+    Notes
+    -----
+    A version that comes about again, at a later place or by another recipe, keeps the manifest that is on
+    record: the registry, a folder and a pin would tell different things of the same labels otherwise.
+    """
+    known = project.ledger.versions().get(str(manifest["name"]))
+    told = dict(manifest) if known is None else {**known, "writer": manifest["writer"]}
     told["files"] = dataset.write(
         target, contents.labels, contents.assets, contents.completeness, manifest=told
     )
@@ -164,14 +172,14 @@ def resolved_of(contents: Contents) -> Mapping[str, object]:
 
     Notes
     -----
-    SHA-256 over ``lineage:subset:1``, a zero byte, and for each label, by annotation, its annotation's
+    SHA-256 over ``lineage:resolved:1``, a zero byte, and for each label, by annotation, its annotation's
     and its revision's number as 8 bytes each, little-endian.
     """
     names = ("annotation", "revision")
     numbers = np.stack([contents.labels[name].to_numpy() for name in names], axis=1)
     numbers = numbers[np.argsort(numbers[:, 0], kind="stable")]
     return {
-        "digest": tagged_digest("lineage:subset:1", numbers.astype("<i8").tobytes()),
+        "digest": tagged_digest("lineage:resolved:1", numbers.astype("<i8").tobytes()),
         "n_annotations": contents.labels.num_rows,
         "n_assets": contents.assets.num_rows,
     }
@@ -325,7 +333,8 @@ def _register(project: Project, manifest: Manifest, tag_: str | None) -> None:
     name = str(manifest["name"])
     if name not in project.ledger.versions():
         project.ledger.register(f"{name}.json", dataset.pretty(manifest))
-        with project.store.exclusive(), project.store.writing() as connection:
+        stored = completing(f"version {name}")
+        with stored, project.store.exclusive(), project.store.writing() as connection:
             known = {row["name"] for row in read.versions(connection)}
             if name not in known:
                 restore.enter_version(connection, name, manifest)
@@ -335,7 +344,8 @@ def _register(project: Project, manifest: Manifest, tag_: str | None) -> None:
 
 def _tag(project: Project, new_tag: str, version: str) -> None:
     project.ledger.register(f"{new_tag}.tag", f"{version}\n".encode())
-    with project.store.exclusive(), project.store.writing() as connection:
+    stored = completing(f"the tag {new_tag}")
+    with stored, project.store.exclusive(), project.store.writing() as connection:
         restore.enter_tag(connection, new_tag, version)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from lineage.activities import batches, migrate, position, schemas, trace, version
-from lineage.activities.context import Project
+from lineage.activities import audit, batches, migrate, position, schemas, trace, version
+from lineage.activities.context import Project, locate
 from lineage.activities.ingest import ImportOptions, import_labels
 from lineage.activities.trace import Choice
 from lineage.calc.changes import counted_by
@@ -42,6 +42,18 @@ def filled(project: Project) -> Project:
     tasks.append(("scene-9/empty.png", [annotation(99, {"id": 1}, [])]))
     import_labels(project, [label_studio(project.root / "e.json", tasks)], "b1", options=WHOLE)
     return project
+
+
+def test_a_version_that_comes_about_again_keeps_the_manifest_on_record(filled: Project) -> None:
+    first = version.build(filled)
+    batches.create(filled, batches.BatchOrder("later", "detection", "things@1.0"))
+    again = version.build(filled, Recipe(classes=("car", "dog")))
+    assert (again["digest"], again["seq"]) == (first["digest"], first["seq"])
+    name = str(first["name"])
+    here = filled.root / "data" / "dataset" / "manifest.json"
+    assert here.read_bytes() == (filled.ledger.registry / f"{name}.json").read_bytes()
+    found = audit.audit(locate(filled.root)).findings
+    assert [one.kind for one in found if one.kind.startswith("dataset")] == []
 
 
 def test_a_version_is_the_same_whoever_builds_it_and_files_match_the_manifest(
