@@ -1,4 +1,4 @@
-"""The error tree: one base, four families, and a slug on every error.
+"""The error tree: one base, its families, and a slug on every error.
 
 Each family also derives from the nearest built-in. A message says what was
 seen and what was expected; ``hint`` is the command or edit that helps; ``where``
@@ -51,6 +51,12 @@ class Refused(LineageError, RuntimeError):
 
 class StoreFault(LineageError, OSError):
     """The store, the ledger's files or the disk would not do their part."""
+
+
+class Unfinished(StoreFault):
+    """What was asked for is on record, and what follows was left to the next command."""
+
+    exit_code = 1
 
 
 class Usage(LineageError, ValueError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RAISED = re.compile(
-    r"(?:BadInput|NotFound|Refused|StoreFault|Usage|LineageError)\(\s*\"([a-z0-9-]+)\""
+    r"(?:BadInput|NotFound|Refused|StoreFault|Unfinished|Usage|LineageError)\(\s*\"([a-z0-9-]+)\""
 )
 LISTED = re.compile(r"^\| `([a-z0-9-]+)` \|", re.MULTILINE)
 

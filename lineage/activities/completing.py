@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lineage.errors import LineageError, StoreFault
+from lineage.errors import LineageError, Unfinished
 
 _OF_THE_DISK = ("disk-full", "disk-fault")
 
@@ -16,7 +16,7 @@ def completing(what: str) -> Iterator[None]:
 
     Raises
     ------
-    StoreFault
+    Unfinished
         ``recorded-unfinished``: the next command writes what is lacking.
     """
     try:
@@ -25,7 +25,7 @@ def completing(what: str) -> Iterator[None]:
         if isinstance(exc, LineageError) and exc.slug not in _OF_THE_DISK:
             raise
         told = exc.message if isinstance(exc, LineageError) else str(exc)
-        raise StoreFault(
+        raise Unfinished(
             "recorded-unfinished",
             f"{what} is on record, and what follows could not be written: {told}",
             hint="free space, then: lineage status, which completes it",

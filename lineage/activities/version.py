@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from lineage import vcs
 from lineage.activities import compare, dataset, position, predicates, recipes, restore, trace
-from lineage.activities.contents import LAYOUT, Contents, choose, digest_of
 from lineage.activities.completing import completing
+from lineage.activities.contents import LAYOUT, Contents, choose, digest_of
 from lineage.activities.context import Project
 from lineage.activities.trace import Choice
 from lineage.calc import changes as calc_changes

@@ -115,6 +115,7 @@ class Commands:
         return ran.json
 
 
+@pytest.mark.slow
 def test_every_document_is_as_the_page_says(run: Run, world: Path, tmp_path: Path) -> None:
     do = Commands(run, world)
     do("status")

@@ -17,13 +17,14 @@ def assert_clean(tally: crash.Tally) -> None:
     assert tally.tries
 
 
-def test_an_import_that_dies_leaves_all_or_nothing(fault_world: Path, tmp_path: Path) -> None:
+def test_an_import_that_dies_leaves_all_or_nothing(small_fault_world: Path, tmp_path: Path) -> None:
     command = BY_NAME["import"]
-    root = crash.copied(fault_world, tmp_path, command)
-    n_steps = len(crash.count_steps(root, command.words)[0])
-    assert n_steps > 30, "the harness no longer reaches the steps"
-    points = [(n_steps // 2, "before"), (n_steps - 12, "torn"), (n_steps - 5, "after")]
-    assert_clean(crash.crash_table(fault_world, tmp_path, command, points))
+    root = crash.copied(small_fault_world, tmp_path, command)
+    steps, _ = crash.count_steps(root, command.words)
+    assert len(steps) > 30, "the harness no longer reaches the steps"
+    last_sync = len(steps) - steps[::-1].index("fsync")
+    points = [(last_sync, "torn"), (len(steps) - 5, "after")]
+    assert_clean(crash.crash_table(small_fault_world, tmp_path, command, points))
 
 
 @pytest.mark.slow

@@ -52,9 +52,9 @@ def state(root: Path) -> dict[str, object]:
     return found
 
 
-def test_a_file_that_may_not_grow(fault_world: Path, tmp_path: Path) -> None:
+def test_a_file_that_may_not_grow(small_fault_world: Path, tmp_path: Path) -> None:
     root = tmp_path / "copy"
-    shutil.copytree(fault_world, root, symlinks=True)
+    shutil.copytree(small_fault_world, root, symlinks=True)
     before = state(root)
 
     def work() -> int:
@@ -90,11 +90,11 @@ def test_a_disk_that_fills_at_any_place(
         code, said = told(root, words)
         filler.unlink()
         outcomes.append(code)
-        assert code in (0, 3), said
-        if code == 3:
+        assert code in (0, 1, 3), said
+        if code:
             found = state(root)
-            assert "[disk-full]" in said or "[recorded-unfinished]" in said, said
-            assert states.same(found, before) is ("[disk-full]" in said), said
+            assert f"[{'disk-full' if code == 3 else 'recorded-unfinished'}]" in said, said
+            assert states.same(found, before) is (code == 3), said
             code, said = told(root, words)
         # a tag that is set already is refused: the command was done
         assert code == 0 or "[tag-exists]" in said, said

@@ -116,6 +116,21 @@ def build(root: Path) -> Path:
     for tag, seed in (("b1", 1), ("b2", 2)):
         done(root, "batch", "create", tag, "--task", "detection", "--schema", "things@1.0")
         done(root, "import", str(export(inbox / f"{tag}.json", seed=seed)), "--batch", tag)
+    _live(root, inbox)
+    return root
+
+
+def build_small(root: Path) -> Path:
+    """Make a project with one batch that was imported, and its next export in the inbox."""
+    lay_out(root)
+    inbox = root / "inbox"
+    done(root, "batch", "create", "b1", "--task", "detection", "--schema", "things@1.0")
+    done(root, "import", str(export(inbox / "b1.json", seed=1)), "--batch", "b1")
+    export(inbox / "b1-newest.json", seed=1, moved=0.5)
+    return root
+
+
+def _live(root: Path, inbox: Path) -> None:
     newer = export(inbox / "b1-newer.json", seed=1, moved=0.2)
     done(root, "import", str(newer), "--batch", "b1", "--whole")
     done(root, "gold", "add", "--batch", "b2", "--class", "dog")
@@ -123,7 +138,6 @@ def build(root: Path) -> Path:
     done(root, "review", "draw", "--batch", "b2", "--for", PEOPLE[2], "--floor", "10")
     export(inbox / "b1-newest.json", seed=1, moved=0.5)
     export(inbox / "b3.json", seed=3, people=(PEOPLE[0], "eve@team.example"))
-    return root
 
 
 def commit(root: Path, *, amend: bool = False) -> None:
