@@ -142,12 +142,13 @@ def keep(
     *,
     tag: str | None = None,
 ) -> Manifest:
-    """Write a version's files, register it, and return its manifest.
+    """Write a version's files, register it, and return what was asked and found this time.
 
     Notes
     -----
     A version that comes about again, at a later place or by another recipe, keeps the manifest that is on
-    record: the registry, a folder and a pin would tell different things of the same labels otherwise.
+    record, in the registry and in the folder: these and a pin would tell different things of the same
+    labels otherwise.
     """
     known = project.ledger.versions().get(str(manifest["name"]))
     told = dict(manifest) if known is None else {**known, "writer": manifest["writer"]}
@@ -155,7 +156,7 @@ def keep(
         target, contents.labels, contents.assets, contents.completeness, manifest=told
     )
     _register(project, told, tag)
-    return told
+    return {**manifest, "files": told["files"]}
 
 
 def writer() -> Mapping[str, object]:
@@ -346,7 +347,10 @@ def _tag(project: Project, new_tag: str, version: str) -> None:
     project.ledger.register(f"{new_tag}.tag", f"{version}\n".encode())
     stored = completing(f"the tag {new_tag}")
     with stored, project.store.exclusive(), project.store.writing() as connection:
-        restore.enter_tag(connection, new_tag, version)
+        # whoever opened the project since the line above has taken the tag in already
+        known = {tag for row in read.versions(connection) for tag in cast(list[str], row["tags"])}
+        if new_tag not in known:
+            restore.enter_tag(connection, new_tag, version)
 
 
 def _tracked(project: Project, manifest: Manifest) -> Mapping[str, object] | None:

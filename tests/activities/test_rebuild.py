@@ -235,6 +235,7 @@ def test_copies_taken_while_eight_import_are_whole(project: Project, tmp_path: P
     while any(writer.poll() is None for writer in writers) and len(copies) < 40:
         copies.append(backup.backup(open_project(project.root), tmp_path / f"{len(copies)}.db"))
     assert [writer.wait() for writer in writers] == [0] * 8
+    copies.append(backup.backup(open_project(project.root), tmp_path / "after.db"))
     assert len(copies) > 3
     assert all(copy.ok for copy in copies), [copy.problems for copy in copies if not copy.ok]
     assert all(backup.verify(project, copy.path).ok for copy in copies)

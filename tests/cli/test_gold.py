@@ -11,6 +11,7 @@ from tests.cli.conftest import Run
 PEDESTRIANS = ("--class", "pedestrian", "--schema", "street@2.0")
 
 
+@pytest.mark.slow
 def test_from_declaring_to_dropping(run: Run, world: Path) -> None:
     def said(*words: str, code: int = 0) -> str:
         ran = run(world, "gold", *words)

@@ -84,6 +84,7 @@ def test_a_clone_gets_everything_back_from_git_and_dvc(
     assert person.startswith("a-"), "names do not travel with the ledger"
 
 
+@pytest.mark.slow
 def test_a_torn_export_holds_no_other_batch_back(run: Run, world: Path) -> None:
     exports = world / "inbox" / "label_studio"
     torn = sorted(exports.glob("w03*.json"))[0]
@@ -101,6 +102,7 @@ def test_a_torn_export_holds_no_other_batch_back(run: Run, world: Path) -> None:
     assert shell(world, "dvc", "repro").returncode != 0
 
 
+@pytest.mark.slow
 def test_init_in_a_subdirectory_of_a_repository_of_ones_own(run: Run, tmp_path: Path) -> None:
     checked(tmp_path, "git", "init", "-q")
     root = tmp_path / "labels"

@@ -66,6 +66,7 @@ def done(ran: Ran) -> str:
     return ran.out
 
 
+@pytest.mark.slow
 def test_a_review_from_the_plan_to_its_status(run: Run, world: Path, tmp_path: Path) -> None:
     before = run(world, "--json", "log", "--limit", "1").json["entries"][0]["root"]
     plan = done(run(world, "review", "draw", *BATCH, "--explain"))

@@ -259,7 +259,7 @@ def _place(
 
 def _unit(columns: Columns, names: Sequence[str]) -> str:
     values = [cell.replace(",", ".") for name in names for cell in columns[name]]
-    numbers = [float(v) for v in values if _NUMBER.fullmatch(v)]
+    numbers = [float(v.strip()) for v in values if _NUMBER.fullmatch(v)]
     is_fraction = bool(numbers) and max(map(abs, numbers)) <= 1 and any(n % 1 for n in numbers)
     return "fraction" if is_fraction else "px"
 
