@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from lineage import columns
 from lineage.activities.prior import content_of, shared_codes
 from lineage.calc import matching
 from lineage.calc.changes import Pairs
@@ -60,8 +61,8 @@ def _words(column: pa.ChunkedArray) -> pa.DictionaryArray:
 
 
 def _boxes(table: pa.Table) -> np.ndarray:
-    names = ("x_min", "y_min", "x_max", "y_max")
-    return np.stack([table[name].fill_null(float("nan")).to_numpy() for name in names], axis=1)
+    sides = [table[name].fill_null(float("nan")).to_numpy() for name in columns.BOX]
+    return np.stack(sides, axis=1)
 
 
 def _contents(table: pa.Table) -> np.ndarray:

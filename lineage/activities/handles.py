@@ -8,7 +8,7 @@ address, and a name that the caller gave, hold everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 import pyarrow as pa
@@ -103,3 +103,10 @@ def with_pseudonyms(batch: pa.RecordBatch, people: People | Rehearsed) -> pa.Rec
 def _recoded(words: pa.DictionaryArray, found: list[str], nobody: str) -> pa.DictionaryArray:
     indices = words.indices.fill_null(len(found))
     return pa.DictionaryArray.from_arrays(indices, pa.array([*found, nobody], pa.string()))
+
+
+def named_in(text: str, names: Mapping[str, str]) -> str:
+    """Return a text in which people's pseudonyms have the names to show."""
+    for pseudonym, name in names.items():
+        text = text.replace(pseudonym, name)
+    return text

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from lineage import columns
 from lineage.activities import gold, gold_rules, precision, schemas
 from lineage.activities.context import Project
 from lineage.activities.report_objects import content_of, files_of
@@ -32,7 +33,6 @@ MOST_EXAMPLES = 3
 _LONGER_SIDE_PX = 480
 _LINE_PX = 3
 _COLOUR, _UNDER = (230, 159, 0), (0, 0, 0)
-_BOX = ("x_min", "y_min", "x_max", "y_max")
 
 Cell = tuple[str, str | None]
 """A class and its edge case, None for ordinary objects."""
@@ -259,7 +259,7 @@ def _rank(
 def _examples(
     project: Project, chosen: pa.Table, names: Mapping[int, str], marked: set[int]
 ) -> list[Example]:
-    wanted = (*_BOX, "geometry", "attributes")
+    wanted = (*columns.BOX, "geometry", "attributes")
     drawn_as = precision.of_ledger(project.ledger, np.asarray(chosen["revision"]), wanted)
     said = zip(chosen.to_pylist(), drawn_as.to_pylist(), strict=True)
     return [
@@ -271,7 +271,7 @@ def _examples(
             asset=told["asset"],
             image=names[told["asset"]],
             kind=told["kind"],
-            box=None if own["x_min"] is None else [own[name] for name in _BOX],
+            box=None if own["x_min"] is None else [own[name] for name in columns.BOX],
             rings=rings_of_row(told["kind"], own),
             attributes=own["attributes"],
             is_new=told["revision"] not in marked,
@@ -290,5 +290,5 @@ def rings_of_row(kind: str, own: Mapping[str, object]) -> list[list[float]]:
         return [corners[0].ravel().tolist()]
     if own["x_min"] is None:
         return []
-    x_min, y_min, x_max, y_max = (float(str(own[name])) for name in _BOX)
+    x_min, y_min, x_max, y_max = (float(str(own[name])) for name in columns.BOX)
     return [[x_min, y_min, x_max, y_min, x_max, y_max, x_min, y_max]]

@@ -6,9 +6,10 @@ a gold set that carries none.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,18 @@ class Sources:
     threshold: float | None = None
     eval_old: str | None = None
     eval_new: str | None = None
+
+
+def options_of(sources: Sources) -> str:
+    """Return the options that name files, as they stand on a command line, with a leading space."""
+    words = [word for path in sources.errors for word in ("--errors", str(path))]
+    plain = Sources()
+    for field in fields(sources):
+        value = getattr(sources, field.name)
+        if field.name != "errors" and value != getattr(plain, field.name):
+            told = ",".join(value) if isinstance(value, tuple) else str(value)
+            words += [f"--{field.name.replace('_', '-')}", told]
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 @dataclass(frozen=True, slots=True)

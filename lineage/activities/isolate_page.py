@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lineage.activities import position, predicates, predicates_text, reporting, trace
+from lineage import columns
+from lineage.activities import handles, position, predicates, reporting, trace
 from lineage.activities.context import Project
 from lineage.activities.handoff_examples import rings_of_row
 from lineage.activities.isolate import isolate
-from lineage.activities.isolate_files import Sources
+from lineage.activities.isolate_files import Sources, options_of
 from lineage.activities.isolate_report import IsolateReport, Suspect
 from lineage.activities.report_objects import content_of, files_of
 from lineage.calc import changes as calc_changes
@@ -33,8 +33,7 @@ MOST_SHOWN = 6
 MOST_SUSPECTS = 5
 """Of whom labels are shown."""
 
-_BOX = ("x_min", "y_min", "x_max", "y_max")
-_WANTED = ("annotator", "class", "kind", *_BOX, "geometry")
+_WANTED = ("annotator", "class", "kind", *columns.BOX, "geometry")
 _CUTS = ("annotator", "batch", "class", "schema")
 # what is plainest to look at first
 _ORDER = {word: at for at, word in enumerate(("reclassed", "moved", "added", "retracted"))}
@@ -120,18 +119,6 @@ def report(
     )
 
 
-def options_of(sources: Sources) -> str:
-    """Return the options that name files, as they stand on a command line, with a leading space."""
-    words = [word for path in sources.errors for word in ("--errors", str(path))]
-    plain = Sources()
-    for field in dataclasses.fields(sources):
-        value = getattr(sources, field.name)
-        if field.name != "errors" and value != getattr(plain, field.name):
-            told = ",".join(value) if isinstance(value, tuple) else str(value)
-            words += [f"--{field.name.replace('_', '-')}", told]
-    return "".join(f" {shlex.quote(word)}" for word in words)
-
-
 def suspicion_of(
     project: Project,
     found: IsolateReport,
@@ -180,7 +167,7 @@ def suspicion_of(
             _suspected(one, content, shown.get(one.rank, ()), shown_as) for one in found.suspects
         ],
         eval_moved=found.eval_moved,
-        notes=[_named(note, shown_as) for note in found.notes],
+        notes=[handles.named_in(note, shown_as) for note in found.notes],
         flows=_flows(content),
         changes={name: cuts[name] for name in _CUTS},
         names=shown_as,
@@ -206,7 +193,7 @@ def _suspected(
         n_check=len(one.check),
         n_controls=len(one.controls),
         recheck=None if one.recheck is None else dataclasses.asdict(one.recheck),
-        predicate=_sayable(one.predicate, names),
+        predicate=predicates.shown_as(one.predicate, names),
         flows=_flows(mine),
         shown=shown,
         is_check_shown=any(each.annotation in looked_at for each in shown),
@@ -219,22 +206,6 @@ def _number(value: float) -> float | None:
 
 def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.string())
-
-
-def _named(words: str, names: Mapping[str, str]) -> str:
-    for pseudonym, name in names.items():
-        words = words.replace(pseudonym, name)
-    return words
-
-
-def _sayable(predicate: str | None, names: Mapping[str, str]) -> str | None:
-    if predicate is None:
-        return None
-    clauses = predicates_text.clauses(predicate, predicates.DIMENSIONS)
-    return " ".join(
-        predicates_text.written(name, [names.get(value, value) for value in values])
-        for name, values in clauses
-    )
 
 
 def _flows(changes: pa.Table) -> list[dict[str, object]]:

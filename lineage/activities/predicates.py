@@ -195,6 +195,16 @@ def of_content(predicate: Predicate) -> Predicate:
     )
 
 
+def shown_as(text: str | None, names: Mapping[str, str]) -> str | None:
+    """Return a predicate's text with the names to show in place of pseudonyms."""
+    if text is None:
+        return None
+    return " ".join(
+        predicates_text.written(name, [names.get(value, value) for value in values])
+        for name, values in predicates_text.clauses(text, DIMENSIONS)
+    )
+
+
 def joined(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
     """Return the words of what both ask for."""
     if not (first and second):

@@ -140,12 +140,14 @@ def isolate(
 def _document(
     found: IsolateReport, written: CheckFile | None, out: Path | None, names: Mapping[str, str]
 ) -> dict[str, object]:
+    from lineage.activities import handles
+
     return {
         **{
             f.name: getattr(found, f.name) for f in dataclasses.fields(found) if f.name != "changes"
         },
         "suspects": _rows(found, names),
-        "notes": [isolate_screen.said(note, names) for note in found.notes],
+        "notes": [handles.named_in(note, names) for note in found.notes],
         "check_file": None if written is None else report.fields(written),
         "path": out,
     }
@@ -153,48 +155,25 @@ def _document(
 
 def _rows(found: IsolateReport, names: Mapping[str, str]) -> list[dict[str, object]]:
     """Return suspects in JSON's terms, people by the names to show."""
+    from lineage.activities import predicates
+
     rows = []
     for one in found.suspects:
         told = report.fields(one)
         del told["members"]
         for key in ("slice", "aliases"):
             told[key] = report.named(told[key], names)
-        told["predicate"] = _sayable(one.predicate, names)
+        told["predicate"] = predicates.shown_as(one.predicate, names)
         rows.append(told)
     return rows
 
 
-def _sayable(predicate: str | None, names: Mapping[str, str]) -> str | None:
-    """Return a predicate in which people have the names to show."""
-    from lineage.activities import predicates, predicates_text
-
-    if predicate is None:
-        return None
-    clauses = predicates_text.clauses(predicate, predicates.DIMENSIONS)
-    return " ".join(
-        predicates_text.written(name, [names.get(value, value) for value in values])
-        for name, values in clauses
-    )
-
-
 def _again(found: IsolateReport, sources: Sources) -> str:
     """Return the command that was given, as far as it tells what is asked."""
-    words = ["lineage", "isolate", "--bad", found.bad, "--good", found.good]
-    for path in sources.errors:
-        words += ["--errors", str(path)]
-    given = {
-        "--predictions-good": sources.predictions_good,
-        "--predictions-bad": sources.predictions_bad,
-        "--truth": sources.truth,
-        "--model-classes": ",".join(sources.model_classes) or None,
-        "--first-class": sources.first_class,
-        "--mode": None if sources.mode == "auto" else sources.mode,
-        "--unit": None if sources.unit == "auto" else sources.unit,
-        "--threshold": sources.threshold,
-    }
-    for option, value in given.items():
-        words += [] if value is None else [option, str(value)]
-    return shlex.join(words)
+    from lineage.activities.isolate_files import options_of
+
+    runs = shlex.join(["lineage", "isolate", "--bad", found.bad, "--good", found.good])
+    return runs + options_of(dataclasses.replace(sources, eval_old=None, eval_new=None))
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:

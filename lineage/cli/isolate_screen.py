@@ -55,8 +55,8 @@ def tell(found: IsolateReport, told: Row, names: Mapping[str, str]) -> None:
         if aliases:
             others = "; ".join(words(one) for one in aliases)
             report.line(f"{row['rank']} cannot be told apart from: {others}")
-    for note in found.notes:
-        report.line(f"note: {said(note, names)}")
+    for note in cast(Sequence[str], told["notes"]):
+        report.line(f"note: {note}")
 
 
 def _tell_moved(moved: Row) -> None:
@@ -199,10 +199,3 @@ def _percent(share: float) -> str:
 
 def _signed(value: object) -> str:
     return f"{value:+.3f}" if isinstance(value, float) else "?"
-
-
-def said(note: str, names: Mapping[str, str]) -> str:
-    """Return a note in which people have the names to show."""
-    for pseudonym, name in names.items():
-        note = note.replace(pseudonym, name)
-    return note

@@ -198,7 +198,7 @@ def affected(
     ] = None,
 ) -> None:
     """List every run that consumed any label that is all of this."""
-    from lineage.activities import predicates_text, runs_affected
+    from lineage.activities import handles, predicates_text, runs_affected
 
     session = session_of(ctx)
     given = {
@@ -218,7 +218,7 @@ def affected(
     project = session.open()
     predicate, rows = runs_affected.affected(project, [text.strip() for text in words])
     names = session.names(project)
-    selector = [_named(text, names) for text in predicate.words]
+    selector = [handles.named_in(text, names) for text in predicate.words]
     if session.as_json:
         report.print_json({"selector": " or ".join(selector), "runs": rows})
         return
@@ -245,11 +245,13 @@ def _tell_pin(found: Mapping[str, object], names: Mapping[str, str]) -> None:
 
 
 def _size(found: Mapping[str, object], names: Mapping[str, str]) -> tuple[int, int, str | None]:
+    from lineage.activities import handles
+
     subset = cast(Mapping[str, object] | None, found["subset"])
     told = found if subset is None else subset
     n_annotations, n_assets = (cast(int, told[name]) for name in ("n_annotations", "n_assets"))
     words = None if subset is None else " or ".join(cast(Sequence[str], subset["where"]))
-    return n_annotations, n_assets, words and _named(words, names)
+    return n_annotations, n_assets, words and handles.named_in(words, names)
 
 
 def _short(values: object) -> str | None:
@@ -257,12 +259,6 @@ def _short(values: object) -> str | None:
         return None
     told = [f"{name}={value}" for name, value in values.items()]
     return ", ".join(told[:4]) + (f" and {len(told) - 4} more" if len(told) > 4 else "")
-
-
-def _named(text: str, names: Mapping[str, str]) -> str:
-    for pseudonym, name in names.items():
-        text = text.replace(pseudonym, name)
-    return text
 
 
 def _percent(fraction: float | None) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 from lineage.activities import isolate_page
 from lineage.activities.context import open_project
 from lineage.activities.isolate import isolate
-from lineage.activities.isolate_files import Sources
+from lineage.activities.isolate_files import Sources, options_of
 from lineage.errors import BadInput
 from tests.activities.isolating import Made, mail, make, outcomes, table
 from tests.pages.values import Parts
@@ -113,8 +113,8 @@ def test_the_command_of_the_page_repeats_its_files() -> None:
         mode="gold",
         eval_old="v1",
     )
-    assert isolate_page.options_of(told) == (
+    assert options_of(told) == (
         " --errors 'a b.csv' --errors c.csv --predictions-bad p.json --model-classes cat,dog "
         "--mode gold --eval-old v1"
     )
-    assert isolate_page.options_of(Sources()) == ""
+    assert options_of(Sources()) == ""

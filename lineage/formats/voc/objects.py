@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from lineage import columns
 from lineage.formats.by_image import Row
 from lineage.formats.cvat.text import escaped, fit
 from lineage.formats.voc import facts, ours, shapes
 from lineage.terms import Kind
 
 _KINDS = (Kind.BOX, Kind.POLYGON, Kind.ROTATED_BOX)
-_BOX = ("x_min", "y_min", "x_max", "y_max")
 _MAX_KEPT = 4096
 _MOST_WHOLE = 1e15
 Rings = list[list[float]]
@@ -131,8 +131,8 @@ def _voiced(tag: str, value: object) -> str | None:
 
 def _place(kind: Kind, row: Row) -> str | None:
     geometry = _geometry(row)
-    corners = [value for name in _BOX if isinstance(value := row[name], float)]
-    hull = corners if len(corners) == len(_BOX) else None
+    corners = [value for name in columns.BOX if isinstance(value := row[name], float)]
+    hull = corners if len(corners) == len(columns.BOX) else None
     if kind is Kind.BOX:
         return None if hull is None else _bndbox(hull)
     if kind is Kind.ROTATED_BOX:
