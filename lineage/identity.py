@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -140,11 +140,13 @@ class MerkleAccumulator:
     def extend(self, leaves: Iterable[Digest]) -> None:
         """Append leaf hashes in order."""
         carry = list(leaves)
+        first = self.size
         self.size += len(carry)
         level = 0
         while carry:
             if level == len(self._levels):
                 self._levels.append([])
+            self._passing(level, first >> level, carry)
             nodes = self._levels[level] + carry
             n_paired = len(nodes) - len(nodes) % 2
             self._levels[level] = nodes[n_paired:]
@@ -158,6 +160,9 @@ class MerkleAccumulator:
             for node in nodes:
                 root = node if root is None else hashlib.sha256(_NODE + node + root).digest()
         return EMPTY_ROOT if root is None else root
+
+    def _passing(self, level: int, first: int, nodes: Sequence[Digest]) -> None:
+        """Take note of nodes that pass by at a level, the first of them the level's ``first``."""
 
 
 def merkle_root(leaves: Iterable[Digest]) -> Digest:

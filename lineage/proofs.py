@@ -40,7 +40,7 @@ class Inclusion:
     path: tuple[Digest, ...]
 
 
-class Prover:
+class Prover(MerkleAccumulator):
     """Finds the paths of chosen leaves while all leaves pass by once, in logarithmic memory.
 
     Parameters
@@ -62,40 +62,15 @@ class Prover:
     """
 
     def __init__(self, indices: Collection[int]) -> None:
+        super().__init__()
         self._indices = frozenset(indices)
-        self._levels: list[list[Digest]] = []
-        self._n_done: list[int] = []
         self._beside: dict[tuple[int, int], Digest] = {}
-        self.size = 0
 
-    def extend(self, leaves: Iterable[Digest]) -> None:
-        """Pass leaf hashes by, in order."""
-        carry = list(leaves)
-        self.size += len(carry)
-        level = 0
-        while carry:
-            if level == len(self._levels):
-                self._levels.append([])
-                self._n_done.append(0)
-            self._keep(level, self._n_done[level], carry)
-            self._n_done[level] += len(carry)
-            nodes = self._levels[level] + carry
-            n_paired = len(nodes) - len(nodes) % 2
-            self._levels[level] = nodes[n_paired:]
-            pairs = zip(nodes[0:n_paired:2], nodes[1:n_paired:2], strict=True)
-            carry = [_node(left, right) for left, right in pairs]
-            level += 1
-
-    def _keep(self, level: int, first: int, nodes: Sequence[Digest]) -> None:
+    def _passing(self, level: int, first: int, nodes: Sequence[Digest]) -> None:
         for index in self._indices:
             at = (index >> level) ^ 1
             if first <= at < first + len(nodes):
                 self._beside[level, at] = nodes[at - first]
-
-    def root(self) -> Digest:
-        """Return the root over the leaves so far."""
-        peaks = self._peaks()
-        return _bagged([node for _, _, node in peaks]) if peaks else EMPTY_ROOT
 
     def inclusion(self, index: int) -> Inclusion:
         """Return the proof of one of the chosen leaves in the tree over the leaves so far.
