@@ -15,11 +15,10 @@ import numpy as np
 
 from lineage.calc.slices import Slice, Tally
 from lineage.calc.suspects import Suspect, Units
-from lineage.calc.verdicts import Method, control, evidence, is_lossy
+from lineage.calc.verdicts import Z95, Control, Method, evidence, is_lossy
 
 _HALF = 0.5
 _ALIAS = 0.8
-_Z95 = 1.6448536269514722
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +58,10 @@ def dominant(
     changed = np.flatnonzero(units.is_changed)
     if len(changed) < least or units.is_changed.all():
         return None, bar
-    found = _candidates(units, changed, least)
-    if not found:
+    held = _held(units, changed, least)
+    if not held:
         return None, bar
+    found = _weighed(units, changed, held)
     # of slices that weigh alike, the narrower one, and of these the first
     best = min(found, key=lambda one: (-round(one.gain, 9), -len(one.slice.attributes)))
     alike = [one for one in found if one is not best and _jaccard(one, best) >= _ALIAS]
@@ -69,7 +69,8 @@ def dominant(
     return _told(units, changed, best, alike, best.gain - price, bar), bar
 
 
-def _candidates(units: Units, changed: np.ndarray, least: int) -> list[_Candidate]:
+def _held(units: Units, changed: np.ndarray, least: int) -> list[tuple[Slice, np.ndarray]]:
+    """Return the slices that hold more than half of what changed, and which of it they hold."""
     single: list[tuple[Slice, np.ndarray]] = []
     for one in units.attributes:
         code = one.code[changed]
@@ -81,30 +82,28 @@ def _candidates(units: Units, changed: np.ndarray, least: int) -> list[_Candidat
         (Slice((*a.attributes, *b.attributes), (*a.values, *b.values)), in_a & in_b)
         for (a, in_a), (b, in_b) in itertools.combinations(single, 2)
     ]
-    kept = [
+    return [
         (slice_, is_member)
         for slice_, is_member in (*single, *pairs)
         if is_member.sum() > max(_HALF * len(changed), least - 1)
     ]
-    return [_Candidate(s, is_in, _gain(units, changed[is_in])) for s, is_in in kept]
 
 
-def _gain(units: Units, rows: np.ndarray) -> float:
+def _weighed(
+    units: Units, changed: np.ndarray, held: list[tuple[Slice, np.ndarray]]
+) -> list[_Candidate]:
     is_count = is_lossy(units.outcome)
-    tally, deff = _against_unchanged(units, rows, only_losses=is_count)
-    return float(evidence(tally, Method.BAYES, deff, is_count)[0])
+    base = units.control(only_losses=is_count)
+    found = []
+    for slice_, is_member in held:
+        tally = _against(base, units, changed[is_member], only_losses=is_count)
+        gain = float(evidence(tally, Method.BAYES, base.design_effect, is_count)[0])
+        found.append(_Candidate(slice_, is_member, gain))
+    return found
 
 
-def _against_unchanged(units: Units, rows: np.ndarray, *, only_losses: bool) -> tuple[Tally, float]:
-    """Return the sums of some units, expected to lose what unchanged ones of their classes did."""
-    base = control(
-        units.is_changed,
-        units.class_code,
-        units.outcome,
-        units.n_classes,
-        cluster=units.cluster,
-        only_losses=only_losses,
-    )
+def _against(base: Control, units: Units, rows: np.ndarray, *, only_losses: bool) -> Tally:
+    """Return some changed units' tally against what unchanged units tell."""
     n = np.bincount(units.class_code[rows], minlength=units.n_classes).astype(float)
     outcome = units.outcome[rows]
     expected, variance = base.mean, base.variance
@@ -117,9 +116,7 @@ def _against_unchanged(units: Units, rows: np.ndarray, *, only_losses: bool) -> 
         expected = np.clip(expected, 1e-4, 1 - 1e-4)
         variance = expected * (1 - expected)
     sums = (n.sum(), n @ expected, n @ variance, n**2 @ (variance / (base.n + 20)), outcome.sum())
-    return Tally(
-        (0,), np.zeros(1, np.int64), *(np.array([one]) for one in sums)
-    ), base.design_effect
+    return Tally((0,), np.zeros(1, np.int64), *(np.array([one]) for one in sums))
 
 
 def _jaccard(one: _Candidate, other: _Candidate) -> float:
@@ -136,32 +133,23 @@ def _told(
     bar: float,
 ) -> Suspect:
     rows = changed[best.is_member]
-    one, deff = _against_unchanged(units, rows, only_losses=False)
+    base = units.control()
+    one = _against(base, units, rows, only_losses=False)
     n, total = len(rows), float(units.outcome.sum())
     effect = float(one.observed[0] - one.expected[0]) / n
     own = float(units.outcome[rows].var()) * n
-    spread = max(float(one.variance[0]), own) * deff + float(one.shared[0])
-    is_in = ~units.is_changed
-    for name, value in zip(best.slice.attributes, best.slice.values, strict=True):
-        is_in &= next(a.code for a in units.attributes if a.name == name) == value
+    spread = max(float(one.variance[0]), own) * base.design_effect + float(one.shared[0])
+    n_unchanged, effect_unchanged = units.unchanged(best.slice, base.mean)
     return Suspect(
         slice=best.slice,
         n_changed=n,
         gain=gain,
         is_evidence=gain > bar,
         effect=effect,
-        effect_low=effect - _Z95 * math.sqrt(spread) / n,
+        effect_low=effect - Z95 * math.sqrt(spread) / n,
         share=n * effect / total if total > 0 else math.nan,
         aliases=tuple(other.slice for other in alike),
         step=1,
-        n_unchanged=int(is_in.sum()),
-        effect_unchanged=_rest(units, is_in),
+        n_unchanged=n_unchanged,
+        effect_unchanged=effect_unchanged,
     )
-
-
-def _rest(units: Units, is_in: np.ndarray) -> float:
-    """Return what a slice's unchanged units lost beyond unchanged ones of their classes."""
-    base = control(units.is_changed, units.class_code, units.outcome, units.n_classes)
-    at = np.flatnonzero(is_in)
-    left = units.outcome[at] - base.mean[units.class_code[at]]
-    return float(left.mean()) if len(at) else math.nan

@@ -27,6 +27,8 @@ from lineage.calc.slices import (
     tally,
 )
 from lineage.calc.verdicts import (
+    Z95,
+    Control,
     Method,
     control,
     gains,
@@ -38,7 +40,6 @@ LEAST = 10
 """Changed units that a slice needs: of fewer, all but total faults are within luck's reach."""
 
 _ALIAS = 0.8
-_Z95 = 1.6448536269514722
 _POOL = 60
 
 
@@ -78,6 +79,26 @@ class Units:
         n_unknown = len(self.outcome) - int(np.isfinite(self.outcome).sum())
         if n_unknown:
             raise ValueError(f"{n_unknown} outcomes are not finite; leave their units out")
+
+    def control(self, *, only_losses: bool = False) -> Control:
+        """Return what unchanged units tell, see `verdicts.control`."""
+        return control(
+            self.is_changed,
+            self.class_code,
+            self.outcome,
+            self.n_classes,
+            cluster=self.cluster,
+            only_losses=only_losses,
+        )
+
+    def unchanged(self, slice_: Slice, mean: np.ndarray) -> tuple[int, float]:
+        """Return how many units of a slice did not change, and what they lost beyond their classes' mean."""
+        is_in = ~self.is_changed
+        for name, value in zip(slice_.attributes, slice_.values, strict=True):
+            is_in &= next(one.code for one in self.attributes if one.name == name) == value
+        at = np.flatnonzero(is_in)
+        left = self.outcome[at] - mean[self.class_code[at]]
+        return len(at), float(left.mean()) if len(at) else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +231,7 @@ def did_rank(
     layout = lay_out(units.is_changed, units.class_code, units.n_classes, units.attributes)
     n_changed = len(layout)
     is_count = method is Method.BAYES and is_lossy(units.outcome)
-    base, plain = (
-        control(
-            units.is_changed,
-            units.class_code,
-            units.outcome,
-            units.n_classes,
-            cluster=units.cluster,
-            only_losses=only_losses,
-        )
-        for only_losses in (is_count, False)
-    )
+    base, plain = (units.control(only_losses=only_losses) for only_losses in (is_count, False))
     steps: list[Suspect] = []
     first: tuple[Suspect, ...] = ()
     bar, n_slices, shift = math.nan, 0, 0.0
@@ -332,15 +343,6 @@ class _Seen:
     terms: Terms
     mean: np.ndarray
 
-    def unchanged(self, slice_: Slice) -> tuple[int, float]:
-        """Return a slice's unchanged units, and what they lost beyond their classes."""
-        is_in = ~self.units.is_changed
-        for name, value in zip(slice_.attributes, slice_.values, strict=True):
-            is_in &= next(one.code for one in self.units.attributes if one.name == name) == value
-        at = np.flatnonzero(is_in)
-        left = self.units.outcome[at] - self.mean[self.units.class_code[at]]
-        return len(at), float(left.mean()) if len(at) else math.nan
-
 
 def _suspect(lead: _Lead, seen: _Seen, bar: float, step: int, design_effect: float) -> Suspect:
     """Tell of a slice in outcomes as they were given."""
@@ -350,14 +352,14 @@ def _suspect(lead: _Lead, seen: _Seen, bar: float, step: int, design_effect: flo
     own = float(seen.terms.observed[lead.places].var()) * n
     spread = max(float(one.variance[0]), own) * design_effect + float(one.shared[0])
     slice_ = seen.layout.slice_of(lead.at, lead.key)
-    n_unchanged, effect_unchanged = seen.unchanged(slice_)
+    n_unchanged, effect_unchanged = seen.units.unchanged(slice_, seen.mean)
     return Suspect(
         slice=slice_,
         n_changed=n,
         gain=lead.gain,
         is_evidence=lead.gain > bar,
         effect=effect,
-        effect_low=effect - _Z95 * math.sqrt(spread) / n,
+        effect_low=effect - Z95 * math.sqrt(spread) / n,
         share=n * effect / total if total > 0 else math.nan,
         aliases=tuple(seen.layout.slice_of(*other) for other in lead.aliases),
         step=step,

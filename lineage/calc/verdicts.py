@@ -22,6 +22,9 @@ EVIDENCE = 6.0
 """Of ``did``: 5 % of comparisons without a fault come to 5.9 (METHODS 6.1)."""
 
 DEPTH_PRICE = {1: 1.0, 2: 2.5}
+Z95 = 1.6448536269514722
+"""Of a one-sided bound at 95 %."""
+
 _SHRINK = 20.0
 _ENOUGH = 20
 _LEAST_CHANCE = 1e-4
