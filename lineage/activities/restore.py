@@ -27,7 +27,7 @@ from lineage.segments import (
     scratch,
 )
 from lineage.segments.redactions import Redaction, leaves_of, redactions
-from lineage.store import Store, erase, people, read, tables
+from lineage.store import Store, erase, people, read, registries, tables
 from lineage.store.append import Appender
 from lineage.terms import ActivityKind
 
@@ -268,28 +268,22 @@ def _is_in_step(store: Store, ledger: Ledger) -> bool:
     if not _size(store) == _last(ledger) == _checkpoint_size(ledger):
         return False
     with store.reading() as connection:
-        rows = read.versions(connection)
+        names, tags = registries.version_names(connection), registries.tag_names(connection)
         if erase.is_owed(connection):
             return False
-    tags = {tag for row in rows for tag in cast(list[str], row["tags"])}
-    names = {str(row["name"]) for row in rows}
-    if not (names >= ledger.versions().keys() and tags >= ledger.tags().keys()):
+    if not (names >= ledger.version_names() and tags >= ledger.tags().keys()):
         return False
     return not runs_store.lacking(store, ledger)
 
 
-def _known_versions(store: Store) -> set[str]:
-    with store.reading() as connection:
-        return {str(row["name"]) for row in read.versions(connection)}
-
-
 def load_versions(store: Store, ledger: Ledger) -> None:
     """Enter the versions, tags and runs of the registries that the store lacks."""
-    new = {n: d for n, d in ledger.versions().items() if n not in _known_versions(store)}
     with store.writing() as connection:
-        for name, document in new.items():
-            enter_version(connection, name, document)
-        known = {tag for row in read.versions(connection) for tag in cast(list[str], row["tags"])}
+        names = registries.version_names(connection)
+        for name, document in ledger.versions().items():
+            if name not in names:
+                enter_version(connection, name, document)
+        known = registries.tag_names(connection)
         for tag, name in ledger.tags().items():
             if tag not in known:
                 enter_tag(connection, tag, name)

@@ -21,8 +21,7 @@ from lineage.errors import BadInput, NotFound, Refused
 from lineage.identity import canonical_json, digest_of
 from lineage.segments import writer_fingerprint
 from lineage.settings import is_safe_name
-from lineage.store import read
-from lineage.store import runs as stored
+from lineage.store import read, registries
 
 Document = Mapping[str, object]
 DATA = Path("data") / "dataset"
@@ -336,8 +335,8 @@ def _commit(root: Path) -> str | None:
 
 def _enter(project: Project, document: Document) -> None:
     with project.store.exclusive(), project.store.writing() as connection:
-        if document["version"] in stored.version_names(connection):
-            stored.enter(connection, document)
+        if document["version"] in registries.version_names(connection):
+            registries.enter_run(connection, document)
 
 
 def _with_metrics(project: Project, document: Document) -> Document:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from lineage.segments import Ledger
-from lineage.store import Store, runs
+from lineage.store import Store, registries
 
 Document = Mapping[str, object]
 
@@ -22,8 +22,8 @@ def lacking(store: Store, ledger: Ledger) -> list[Document]:
     if not paths:
         return []
     with store.reading() as connection:
-        known, versions = runs.names(connection), runs.version_names(connection)
-    versions |= ledger.versions().keys()
+        known, versions = registries.run_names(connection), registries.version_names(connection)
+    versions |= ledger.version_names()
     new = [(path.stem, _read(path.read_bytes())) for path in paths if path.stem not in known]
     return [
         document
@@ -38,7 +38,7 @@ def load(store: Store, ledger: Ledger) -> None:
     if new:
         with store.writing() as connection:
             for document in new:
-                runs.enter(connection, document)
+                registries.enter_run(connection, document)
 
 
 def _read(content: bytes) -> Document:

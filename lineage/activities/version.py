@@ -21,7 +21,7 @@ from lineage.errors import BadInput, NotFound, Refused
 from lineage.identity import digest_of as tagged_digest
 from lineage.segments import writer_fingerprint
 from lineage.settings import Recipe, is_safe_name, load_params
-from lineage.store import read
+from lineage.store import read, registries
 
 Manifest = Mapping[str, object]
 OUT = Path("data") / "dataset"
@@ -155,7 +155,10 @@ def keep(
     told["files"] = dataset.write(
         target, contents.labels, contents.assets, contents.completeness, manifest=told
     )
-    _register(project, told, tag)
+    if known is None:
+        _register(project, told)
+    if tag is not None:
+        _tag(project, tag, str(told["name"]))
     return {**manifest, "files": told["files"]}
 
 
@@ -330,17 +333,13 @@ def _side(project: Project, name: str) -> pa.Table:
     return choose(project, recipes.recipe_of(manifest), cast(int, manifest["seq"])).labels
 
 
-def _register(project: Project, manifest: Manifest, tag_: str | None) -> None:
+def _register(project: Project, manifest: Manifest) -> None:
     name = str(manifest["name"])
-    if name not in project.ledger.versions():
-        project.ledger.register(f"{name}.json", dataset.pretty(manifest))
-        stored = completing(f"version {name}")
-        with stored, project.store.exclusive(), project.store.writing() as connection:
-            known = {row["name"] for row in read.versions(connection)}
-            if name not in known:
-                restore.enter_version(connection, name, manifest)
-    if tag_ is not None:
-        _tag(project, tag_, name)
+    project.ledger.register(f"{name}.json", dataset.pretty(manifest))
+    stored = completing(f"version {name}")
+    with stored, project.store.exclusive(), project.store.writing() as connection:
+        if name not in registries.version_names(connection):
+            restore.enter_version(connection, name, manifest)
 
 
 def _tag(project: Project, new_tag: str, version: str) -> None:
@@ -348,8 +347,7 @@ def _tag(project: Project, new_tag: str, version: str) -> None:
     stored = completing(f"the tag {new_tag}")
     with stored, project.store.exclusive(), project.store.writing() as connection:
         # whoever opened the project since the line above has taken the tag in already
-        known = {tag for row in read.versions(connection) for tag in cast(list[str], row["tags"])}
-        if new_tag not in known:
+        if new_tag not in registries.tag_names(connection):
             restore.enter_tag(connection, new_tag, version)
 
 

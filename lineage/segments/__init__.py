@@ -272,6 +272,10 @@ class Ledger:
         found = {path.stem: json.loads(path.read_bytes()) for path in paths}
         return dict(sorted(found.items(), key=lambda entry: (entry[1]["seq"], entry[0])))
 
+    def version_names(self) -> set[str]:
+        """Return the names of all dataset versions; no manifest is read."""
+        return {path.stem for path in self.registry.glob("*.json")}
+
     def tags(self) -> dict[str, str]:
         """Return the dataset version behind every tag."""
         paths = sorted(self.registry.glob("*.tag")) if self.registry.is_dir() else []

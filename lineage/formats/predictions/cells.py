@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from lineage.formats.refusals import Refusals
 from lineage.formats.table.mapping import TableMapping
-from lineage.formats.table.source import Block, Source, open_source
+from lineage.formats.table.source import Block, Source, open_source, refuse_misfits
 
 _TRUTHS = {"true": "1", "false": "0"}
 _NULLS = ("null", "NULL", "NaN", "nan", "None")
@@ -99,13 +99,5 @@ def blocks(
 ) -> Iterator[Cells]:
     """Yield a table in blocks of cells; rows that are none are refused."""
     for block in source.blocks(wanted, numbers):
-        for misfit in block.misfits:
-            refusals.add(
-                misfit.rule,
-                position=misfit.position,
-                path="",
-                value=misfit.value,
-                expected=misfit.expected,
-                label=misfit.text,
-            )
+        refuse_misfits(block, refusals)
         yield Cells(block, refusals, np.zeros(block.cells.num_rows, bool))

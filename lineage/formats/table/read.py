@@ -27,7 +27,7 @@ from lineage.formats.table.mapping import TableMapping, parse
 from lineage.formats.table.plan import Plan, plan_of
 from lineage.formats.table.roster import Answers, Roster, pairs_of
 from lineage.formats.table.shapes import shapes
-from lineage.formats.table.source import Block, Source, open_source
+from lineage.formats.table.source import Block, Source, open_source, refuse_misfits
 from lineage.formats.table.standing import Standing, standing
 from lineage.terms import Completeness, Kind, Origin, Presence
 
@@ -76,15 +76,7 @@ class _File:
     def chunks(self, block: Block) -> Iterator[Chunk]:
         """Turn a block of rows into chunks of labels; a row's labels stay together."""
         self._n_rows += block.cells.num_rows + len(block.misfits)
-        for misfit in block.misfits:
-            self._refusals.add(
-                misfit.rule,
-                position=misfit.position,
-                path="",
-                value=misfit.value,
-                expected=misfit.expected,
-                label=misfit.text,
-            )
+        refuse_misfits(block, self._refusals)
         cells = cells_of(block, self._plan, self._mapping.nulls)
         start = 0
         while start < len(cells):

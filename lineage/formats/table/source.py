@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lineage.errors import BadInput
+from lineage.formats.refusals import Refusals
 from lineage.formats.table.mapping import TableMapping
 
 BLOCK_ROWS = 65_536
@@ -54,6 +55,19 @@ class Block:
     cells: pa.RecordBatch
     position: np.ndarray
     misfits: Sequence[Misfit] = field(default_factory=tuple)
+
+
+def refuse_misfits(block: Block, refusals: Refusals) -> None:
+    """Note every row of a block that is none."""
+    for misfit in block.misfits:
+        refusals.add(
+            misfit.rule,
+            position=misfit.position,
+            path="",
+            value=misfit.value,
+            expected=misfit.expected,
+            label=misfit.text,
+        )
 
 
 class Source(Protocol):

@@ -1,4 +1,4 @@
-"""Training runs in the store: which are there, and putting one in."""
+"""What the store holds of the registries in Git: which versions, tags and runs, and putting a run in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lineage.store.append import Appender
 from lineage.store.read import Connection
 
 
-def names(connection: Connection) -> set[str]:
+def run_names(connection: Connection) -> set[str]:
     """Return the names of all runs."""
     return set(connection.execute(text("SELECT name FROM run")).scalars())
 
@@ -23,7 +23,12 @@ def version_names(connection: Connection) -> set[str]:
     return set(connection.execute(text("SELECT name FROM dataset_version")).scalars())
 
 
-def enter(connection: Connection, document: Mapping[str, object]) -> None:
+def tag_names(connection: Connection) -> set[str]:
+    """Return every tag that a dataset version has."""
+    return set(connection.execute(text("SELECT tag FROM version_tag")).scalars())
+
+
+def enter_run(connection: Connection, document: Mapping[str, object]) -> None:
     """Append a run; its version must be there."""
     row = {name: document[name] for name in ("version", "digest")}
     row |= {"name": document["run"], "at": datetime.fromisoformat(str(document["at"]))}
